@@ -1,4 +1,5 @@
 /** Builds what ships: dist/ (the bundle, one file per worker thread) and bin/crio, the one executable entry. */
+import { execFileSync } from "node:child_process";
 import { chmodSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,10 +39,34 @@ await build({
   legalComments: "linked",
   // Libraries in CommonJS form call require() for Node's own modules.
   banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
-  define: { "process.env.CRIO_VERSION": JSON.stringify(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version) },
+  define: { CRIO_BUILD: JSON.stringify(buildFacts()) },
   logLevel: "warning",
 });
 mkdirSync(join(root, "bin"), { recursive: true });
 writeFileSync(join(root, "bin/crio"), wrapper);
 chmodSync(join(root, "bin/crio"), 0o755);
 process.stdout.write("built bin/crio\n");
+
+/** What `crio version` tells of the build. */
+function buildFacts() {
+  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
+  const dependencies = Object.entries<{ version: string; integrity?: string; dev?: boolean }>(lock.packages)
+    .filter(([path, { dev }]) => path !== "" && dev !== true)
+    .map(([path, { version, integrity = "" }]) => `${path.replace(/^.*node_modules\//, "")} ${version} ${integrity}`);
+  return {
+    gitCommit: git("rev-parse", "HEAD"),
+    gitCommitDate: git("show", "-s", "--format=%cI", "HEAD"),
+    gitTreeState: git("status", "--porcelain") === "" ? "clean" : "dirty",
+    buildDate: new Date().toISOString(),
+    dependencies,
+  };
+}
+
+/** What git says; "unknown" in a tree that is not a checkout. */
+function git(...args: string[]): string {
+  try {
+    return execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  } catch {
+    return "unknown";
+  }
+}

@@ -31,7 +31,6 @@ const homes: Readonly<Record<string, string>> = {
   koffi: "host",
   "smol-toml": "config",
   yaml: "registry",
-  commander: "cli",
   "prom-client": "observe",
   ws: "streaming",
   openpgp: "registry",

@@ -1,0 +1,78 @@
+import { Fault } from "../../base/index.ts";
+import {
+  type Config,
+  configToml,
+  type Environment,
+  flagRows,
+  type LoadedConfig,
+  loadConfig,
+  parseGoRegExp,
+  parseLogLevel,
+  problemText,
+  validateConfig,
+  valueAt,
+} from "../../config/index.ts";
+import type { Call } from "../command.ts";
+import { type Log, parseLogFormat, setUpLog } from "../log.ts";
+import { versionInfo } from "../version-info.ts";
+
+/** `crio` without a command: loads and checks the configuration, sets up the log and runs the daemon until it is stopped. */
+export async function runDaemonCommand({ terminal, globals, args }: Call): Promise<void> {
+  if (args[0] !== undefined) throw new Fault("invalid", `command ${JSON.stringify(args[0])} not supported`);
+  const loaded = await loadConfig({ flags: globals, env: terminal.env });
+  const { config } = loaded;
+  await using log = await setUpLog({
+    write: terminal.err,
+    level: parseLogLevel(config.runtime.logLevel),
+    filter: filterOf(config),
+    format: parseLogFormat(config.invocation.logFormat),
+    file: config.invocation.log,
+  });
+  const onCrash = (error: unknown) => log.fatal(error); // Node itself prints the stack to standard error
+  process.on("uncaughtExceptionMonitor", onCrash);
+  try {
+    log.notes(loaded.notes);
+    await checkConfig(loaded);
+    logConfig(loaded, log);
+    warnOfMissing(config, terminal.env, log);
+    const { runDaemon } = await import("../../daemon/index.ts"); // late, so that no other command loads it
+    await runDaemon({ config, logger: log.logger, version: await versionInfo() });
+  } catch (error) {
+    log.fatal(error);
+    throw error;
+  } finally {
+    process.off("uncaughtExceptionMonitor", onCrash);
+  }
+}
+
+/** All problems in one Fault: whoever mends the file wants to know them at once. */
+async function checkConfig({ config, sources }: LoadedConfig): Promise<void> {
+  const problems = await validateConfig(config, sources);
+  if (problems.length === 0) return;
+  throw new Fault("invalid", `invalid configuration: ${problems.map(problemText).join("; ")}`);
+}
+
+function logConfig({ config, sources }: LoadedConfig, { logger }: Log): void {
+  for (const row of flagRows) {
+    const source = sources.get(row.path)?.is;
+    if (source !== "flag" && source !== "env") continue;
+    logger.info(`FLAG: --${row.flag}=${JSON.stringify(String(valueAt(config, row)))}`);
+  }
+  logger.info(`Current CRI-O configuration:\n${configToml(config)}`);
+}
+
+/** What was asked for and is not built yet is said, not passed over. */
+function warnOfMissing({ invocation }: Config, env: Environment, { logger }: Log): void {
+  const asked: readonly (readonly [string, boolean])[] = [
+    ["KUBENSMNT", (env.KUBENSMNT ?? "") !== ""],
+    ["--profile", invocation.profile],
+    ["--profile-cpu", invocation.profileCpu !== ""],
+    ["--profile-mem", invocation.profileMem !== ""],
+    ["--enable-profile-unix-socket", invocation.enableProfileUnixSocket],
+  ];
+  for (const [what, isAsked] of asked) if (isAsked) logger.warn("not available yet, ignored", { what });
+}
+
+function filterOf(config: Config): RegExp | undefined {
+  return config.runtime.logFilter === "" ? undefined : parseGoRegExp(config.runtime.logFilter);
+}

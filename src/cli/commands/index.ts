@@ -1,0 +1,162 @@
+import type { Command } from "../command.ts";
+
+/**
+ * Every subcommand, sorted by name. What a command needs is loaded when it runs, so that `crio version` starts fast.
+ * The daemon is not in the list: it is what runs without a command.
+ */
+export const commands: readonly Command[] = [
+  {
+    name: "check",
+    aliases: [],
+    summary: "Check the storage directory for damage, and repair it.",
+    flags: [
+      {
+        flag: "age",
+        alias: "a",
+        isSwitch: false,
+        default: "24h",
+        doc: "Age below which an unused layer is no damage.",
+      },
+      { flag: "force", alias: "f", isSwitch: true, doc: "Repair by removing damaged containers too." },
+      { flag: "quick", alias: "q", isSwitch: true, doc: "Leave out reading the contents of layers back." },
+      { flag: "repair", alias: "r", isSwitch: true, doc: "Remove damaged images and layers." },
+      {
+        flag: "wipe",
+        alias: "w",
+        isSwitch: true,
+        doc: "Remove the whole storage directory when it cannot be repaired.",
+      },
+    ],
+    run: async () => (await import("./not-yet.ts")).refuse("check"),
+  },
+  {
+    name: "complete",
+    aliases: ["completion"],
+    summary: "Print the completion script of a shell: bash (the default), fish or zsh.",
+    flags: [],
+    takes: "[SHELL]",
+    run: async (call) => (await import("./complete.ts")).printCompletion(call),
+  },
+  {
+    name: "config",
+    aliases: [],
+    summary: "Check the configuration and print it as a commented crio.conf.",
+    doc: `Reads the configuration files, the environment and the flags as the daemon would, and prints the result. Options that
+      have their default are comments. Exits with status 1, without printing, when the configuration is not valid.`,
+    flags: [{ flag: "default", isSwitch: true, doc: "Print the defaults, without reading files and flags." }],
+    plainLog: true,
+    run: async (call) => (await import("./config.ts")).printConfig(call),
+  },
+  {
+    name: "help",
+    aliases: ["h"],
+    summary: "Show the help of crio or of a command.",
+    flags: [],
+    takes: "[COMMAND]",
+    run: async (call) => (await import("./help.ts")).printHelp(call),
+  },
+  {
+    name: "man",
+    aliases: [],
+    summary: "Print the manual page for man(1).",
+    flags: [],
+    run: async (call) => (await import("./manual.ts")).printMan(call),
+  },
+  {
+    name: "markdown",
+    aliases: ["md"],
+    summary: "Print the manual page as Markdown.",
+    flags: [],
+    run: async (call) => (await import("./manual.ts")).printMarkdown(call),
+  },
+  {
+    name: "publish",
+    aliases: [],
+    summary: "Do nothing; containerd's shims call it to tell of events.",
+    flags: [
+      { flag: "topic", isSwitch: false, doc: "Swallowed.", hidden: true },
+      { flag: "namespace", isSwitch: false, doc: "Swallowed.", hidden: true },
+    ],
+    hidden: true,
+    run: async () => {},
+  },
+  {
+    name: "status",
+    aliases: [],
+    summary: "Ask a running daemon for its configuration, its containers or its inner state.",
+    flags: [
+      { flag: "socket", alias: "s", isSwitch: false, default: "/var/run/crio/crio.sock", doc: "The daemon's socket." },
+    ],
+    terse: true,
+    subcommands: [
+      {
+        name: "config",
+        aliases: ["c"],
+        summary: "Print the configuration the daemon runs with, as TOML.",
+        flags: [],
+        terse: true,
+        run: async (call) => (await import("./status.ts")).printDaemonConfig(call),
+      },
+      {
+        name: "containers",
+        aliases: ["container", "cs", "s"],
+        summary: "Print what the daemon knows of a container.",
+        flags: [{ flag: "id", alias: "i", isSwitch: false, doc: "The container's full id." }],
+        terse: true,
+        run: async (call) => (await import("./status.ts")).printContainer(call),
+      },
+      {
+        name: "goroutines",
+        aliases: ["g"],
+        summary:
+          "Print what the daemon is doing right now: operations and active handles, in place of Go's goroutines.",
+        flags: [],
+        terse: true,
+        run: async (call) => (await import("./status.ts")).printGoroutines(call),
+      },
+      {
+        name: "heap",
+        aliases: ["hp"],
+        summary:
+          "Write a heap snapshot of the daemon (V8's .heapsnapshot, for Chrome's developer tools, in place of Go's).",
+        flags: [
+          {
+            flag: "file",
+            alias: "f",
+            isSwitch: false,
+            doc: `The file to write; "-" is standard output, empty a file with a timestamp in the working directory.`,
+          },
+        ],
+        terse: true,
+        run: async (call) => (await import("./status.ts")).saveHeap(call),
+      },
+      {
+        name: "info",
+        aliases: ["i"],
+        summary: "Print the daemon's cgroup driver, storage and default id mappings.",
+        flags: [],
+        terse: true,
+        run: async (call) => (await import("./status.ts")).printInfo(call),
+      },
+    ],
+  },
+  {
+    name: "version",
+    aliases: [],
+    summary: "Print the version.",
+    doc: `The names are CRI-O's. What concerns Go there concerns Node here: goVersion is the version of Node, compiler that of
+      its engine.`,
+    flags: [
+      { flag: "json", alias: "j", isSwitch: true, doc: "Print JSON." },
+      { flag: "verbose", alias: "v", isSwitch: true, doc: "Print the libraries too." },
+    ],
+    run: async (call) => (await import("./version.ts")).printVersion(call),
+  },
+  {
+    name: "wipe",
+    aliases: [],
+    summary: "Remove CRI-O's containers and images from storage after a reboot or an upgrade.",
+    flags: [{ flag: "force", alias: "f", isSwitch: true, doc: "Remove them whatever the version files say." }],
+    run: async () => (await import("./not-yet.ts")).refuse("wipe"),
+  },
+];

@@ -1,0 +1,20 @@
+import type { OptionValue, Reload } from "./option.ts";
+import { type Config, rows, sameValue, valueAt } from "./table.ts";
+
+/** An option that differs between two configurations. */
+export interface OptionChange {
+  readonly key: string;
+  readonly before: OptionValue;
+  readonly after: OptionValue;
+  /** Whether a running daemon takes it. */
+  readonly reload: Reload;
+}
+
+/** What changed from one configuration to the next, without the tables of handlers and workloads, in the order of the table. */
+export function changedOptions(before: Config, after: Config): readonly OptionChange[] {
+  return rows.flatMap((row) => {
+    const [old, fresh] = [valueAt(before, row), valueAt(after, row)];
+    if (sameValue(old, fresh)) return [];
+    return [{ key: row.path, before: old, after: fresh, reload: row.option.reload ?? "restart" }];
+  });
+}

@@ -1,0 +1,43 @@
+import type { CriDeps } from "../deps.ts";
+import type { RuntimeServiceDefinition } from "../generated/api.ts";
+import type { Handlers } from "../service.ts";
+import { containerStatus } from "./container-status.ts";
+import { createContainerRpc } from "./create-container.ts";
+import { execSyncRpc } from "./exec-sync.ts";
+import { listContainersRpc } from "./list-containers.ts";
+import { listPodSandbox } from "./list-pod-sandbox.ts";
+import { podSandboxStatus } from "./pod-sandbox-status.ts";
+import { removeContainerRpc } from "./remove-container.ts";
+import { removePodSandbox } from "./remove-pod-sandbox.ts";
+import { reopenContainerLogRpc } from "./reopen-container-log.ts";
+import { runPodSandbox } from "./run-pod-sandbox.ts";
+import { runtimeConfig } from "./runtime-config.ts";
+import { startContainerRpc } from "./start-container.ts";
+import { status } from "./status.ts";
+import { stopContainerRpc } from "./stop-container.ts";
+import { stopPodSandbox } from "./stop-pod-sandbox.ts";
+import { updateRuntimeConfig } from "./update-runtime-config.ts";
+import { version } from "./version.ts";
+
+/** The calls of RuntimeService that are answered; the others say UNIMPLEMENTED. */
+export function runtimeHandlers(deps: CriDeps): Handlers<typeof RuntimeServiceDefinition> {
+  return {
+    version: version(deps),
+    status: status(deps),
+    runtimeConfig: runtimeConfig(deps),
+    updateRuntimeConfig: updateRuntimeConfig(),
+    runPodSandbox: runPodSandbox(deps),
+    stopPodSandbox: stopPodSandbox(deps),
+    removePodSandbox: removePodSandbox(deps),
+    podSandboxStatus: podSandboxStatus(deps),
+    listPodSandbox: listPodSandbox(deps),
+    createContainer: createContainerRpc(deps),
+    startContainer: startContainerRpc(deps),
+    stopContainer: stopContainerRpc(deps),
+    removeContainer: removeContainerRpc(deps),
+    listContainers: listContainersRpc(deps),
+    containerStatus: containerStatus(deps),
+    execSync: execSyncRpc(deps),
+    reopenContainerLog: reopenContainerLogRpc(deps),
+  };
+}

@@ -1,0 +1,188 @@
+import { randomUUID } from "node:crypto";
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  Metadata,
+  MethodDefinition,
+  ServerUnaryCall,
+  ServerWritableStream,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { Fault, type Logger, reasonOf } from "../base/index.ts";
+import { type Call, endedEarly } from "./call.ts";
+import { serviceErrorOf } from "./status.ts";
+
+/** Answers one message with one message. */
+export type Unary<Request, Response> = (request: Request, call: Call) => Promise<Response>;
+
+/** Answers one message with a sequence. */
+export type Streaming<Request, Response> = (request: Request, call: Call) => AsyncIterable<Response>;
+
+/** A message type of the generated code. */
+interface MessageType {
+  encode(message: unknown): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): unknown;
+}
+
+/** A method of the generated code. */
+interface Method {
+  readonly name: string;
+  readonly requestType: MessageType;
+  readonly requestStream: boolean;
+  readonly responseType: MessageType;
+  readonly responseStream: boolean;
+}
+
+/** A service of the generated code (ts-proto's generic definitions). */
+export interface GeneratedService {
+  readonly fullName: string;
+  readonly methods: Readonly<Record<string, unknown>>;
+}
+
+type RequestOf<M> = M extends { requestType: { decode(bytes: Uint8Array): infer R } } ? R : never;
+type ResponseOf<M> = M extends { responseType: { decode(bytes: Uint8Array): infer R } } ? R : never;
+
+/** A handler for each method of service `S` that has one; the others answer UNIMPLEMENTED. */
+export type Handlers<S extends GeneratedService> = {
+  readonly [K in keyof S["methods"]]?: S["methods"][K] extends { responseStream: true }
+    ? Streaming<RequestOf<S["methods"][K]>, ResponseOf<S["methods"][K]>>
+    : Unary<RequestOf<S["methods"][K]>, ResponseOf<S["methods"][K]>>;
+};
+
+/** News of each finished call, for metrics. */
+export interface CallReport {
+  readonly rpc: string;
+  readonly elapsedMs: number;
+  readonly failed: boolean;
+}
+
+export interface ServiceOptions {
+  readonly log: Logger;
+  readonly onCall?: (report: CallReport) => void;
+}
+
+/** The service in gRPC's terms: how its messages travel, and what answers them. */
+export function bindService<S extends GeneratedService>(
+  service: S,
+  handlers: Handlers<S>,
+  options: ServiceOptions,
+): { readonly definition: ServiceDefinition; readonly implementation: UntypedServiceImplementation } {
+  const definition: Record<string, MethodDefinition<unknown, unknown>> = {};
+  const implementation: UntypedServiceImplementation = {};
+  for (const [key, raw] of Object.entries(service.methods)) {
+    const method = raw as Method; // the generated table; its shape is the generator's promise
+    const path = `/${service.fullName}/${method.name}`;
+    definition[key] = methodDefinition(path, method);
+    const handler = handlers[key as keyof S["methods"]] as unknown;
+    implementation[key] = method.responseStream
+      ? streamingHandler(path, handler as Streaming<unknown, unknown> | undefined, options)
+      : unaryHandler(path, handler as Unary<unknown, unknown> | undefined, options);
+  }
+  return { definition, implementation };
+}
+
+function methodDefinition(path: string, method: Method): MethodDefinition<unknown, unknown> {
+  return {
+    path,
+    requestStream: method.requestStream,
+    responseStream: method.responseStream,
+    requestSerialize: (message) => Buffer.from(method.requestType.encode(message).finish()),
+    requestDeserialize: (bytes) => method.requestType.decode(bytes),
+    responseSerialize: (message) => Buffer.from(method.responseType.encode(message).finish()),
+    responseDeserialize: (bytes) => method.responseType.decode(bytes),
+  };
+}
+
+function unaryHandler(
+  path: string,
+  handler: Unary<unknown, unknown> | undefined,
+  options: ServiceOptions,
+): handleUnaryCall<unknown, unknown> {
+  return (grpcCall, callback) => {
+    const { call, finish } = begin(path, grpcCall, options);
+    Promise.resolve()
+      .then(() => requireHandler(path, handler)(grpcCall.request, call))
+      .then(
+        (response) => {
+          finish(undefined);
+          callback(null, response);
+        },
+        (error: unknown) => {
+          finish(error);
+          callback(serviceErrorOf(error));
+        },
+      );
+  };
+}
+
+function streamingHandler(
+  path: string,
+  handler: Streaming<unknown, unknown> | undefined,
+  options: ServiceOptions,
+): handleServerStreamingCall<unknown, unknown> {
+  return (stream) => {
+    const { call, finish } = begin(path, stream, options);
+    pump(stream, () => requireHandler(path, handler)(stream.request, call)).then(
+      () => {
+        finish(undefined);
+        stream.end();
+      },
+      (error: unknown) => {
+        finish(error);
+        stream.emit("error", serviceErrorOf(error));
+      },
+    );
+  };
+}
+
+async function pump(stream: ServerWritableStream<unknown, unknown>, messages: () => AsyncIterable<unknown>) {
+  for await (const message of messages()) {
+    if (stream.cancelled) return;
+    if (!stream.write(message)) {
+      await new Promise<void>((resolve) => {
+        stream.once("drain", resolve);
+        stream.once("cancelled", resolve);
+      });
+    }
+  }
+}
+
+function requireHandler<H>(path: string, handler: H | undefined): H {
+  if (handler !== undefined) return handler;
+  throw new Fault("unimplemented", `${path} is not implemented`);
+}
+
+type GrpcCall = (ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>) & { metadata: Metadata };
+
+function begin(path: string, grpcCall: GrpcCall, { log, onCall }: ServiceOptions) {
+  const startMs = performance.now();
+  const deadlineMs = deadlineOf(grpcCall.getDeadline());
+  const controller = new AbortController();
+  const onCancelled: (event: "cancelled", listener: () => void) => unknown = grpcCall.on.bind(grpcCall);
+  onCancelled("cancelled", () => controller.abort(endedEarly(deadlineMs)));
+  const bound = log.with({ id: randomUUID(), name: path });
+  const rpc = path.slice(path.lastIndexOf("/") + 1);
+  bound.debug("request", { message: withoutSecrets(grpcCall.request) });
+  const finish = (error: unknown) => {
+    onCall?.({ rpc, elapsedMs: performance.now() - startMs, failed: error !== undefined });
+    if (error !== undefined) bound.debug("request failed", { error: reasonOf(error) });
+  };
+  return { call: { signal: controller.signal, deadlineMs, log: bound } satisfies Call, finish };
+}
+
+const secretFields = new Set(["auth", "password", "identityToken", "registryToken"]);
+
+/** The message for a debug line: what the API marks as secret is left out. Costs nothing when the line is not written. */
+function withoutSecrets(message: unknown): { toJSON(): unknown } {
+  const hide = (key: string, value: unknown) => {
+    if (secretFields.has(key)) return value === undefined || value === "" ? value : "[redacted]";
+    return typeof value === "bigint" ? value.toString() : value;
+  };
+  return { toJSON: () => JSON.parse(JSON.stringify(message, hide)) };
+}
+
+function deadlineOf(deadline: Date | number): number | undefined {
+  const ms = deadline instanceof Date ? deadline.getTime() : deadline;
+  return Number.isFinite(ms) ? ms : undefined;
+}

@@ -1,0 +1,139 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { deadline, Fault } from "../../base/index.ts";
+import { readProcess, startProgram } from "../../host/index.ts";
+import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
+import { readJsonLine } from "./json-line.ts";
+
+/** What conmon needs to know to create a container. The bundle's `config.json` is already there. */
+export interface CreateOptions {
+  readonly id: string;
+  /** The `k8s_…` name. */
+  readonly name: string;
+  /** The bundle: RunDir, on a tmpfs. */
+  readonly bundle: string;
+  /** Dir, which survives a reboot: conmon leaves the exit code there. */
+  readonly persistDir: string;
+  readonly logPath: string;
+  readonly logSizeMax?: bigint;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly exitsDir: string;
+  readonly attachDir: string;
+  readonly logLevel: string;
+  readonly noPivot: boolean;
+  /** Another runtime program than the handler's (`platform_runtime_paths`). */
+  readonly runtimePath?: string;
+  /** Puts conmon into its cgroup before it starts anything. */
+  readonly placeMonitor: (pid: number) => Promise<void>;
+}
+
+/** A process, told apart from a later one with the same pid by its start time (field 22 of /proc/PID/stat). */
+export interface KnownProcess {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+export interface CreatedContainer {
+  readonly init: KnownProcess;
+  readonly monitor: KnownProcess | undefined;
+}
+
+/**
+ * Creates a container under a conmon of its own, by conmon's protocol: start it with a sync and a start pipe, put it into
+ * its cgroup, let it go, and read the pid of the container's first process, or the runtime's complaint.
+ *
+ * Rejects with `container create failed: <the runtime's words>`, or with code `deadline` after the handler's create timeout;
+ * conmon and whatever it started are then gone or going, and `deleteInRuntime` clears what the runtime kept.
+ */
+export async function createUnderConmon(
+  handler: RuntimeHandler,
+  options: CreateOptions,
+  signal?: AbortSignal,
+): Promise<CreatedContainer> {
+  using limit = deadline(handler.createTimeoutMs, `create container timeout: ${handler.path} create`, signal);
+  const conmon = startProgram(handler.monitor.path, conmonArgs(handler, options), {
+    cwd: options.bundle,
+    env: { ...runtimeEnv(handler), _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
+    stdio: ["null", "null", "read", "socket", "socket"],
+    newProcessGroup: true,
+  });
+  const [, , stderr, sync, start] = conmon.stdio;
+  if (stderr === undefined || sync === undefined || start === undefined)
+    throw new Fault("failed", "conmon has no pipes");
+  const said = collectTail(stderr);
+  try {
+    start.on("error", () => {}); // conmon that died says so on the sync pipe
+    await options.placeMonitor(conmon.pid);
+    start.end(Buffer.from([0]));
+    const message = await readJsonLine(sync, limit);
+    const pid = message.pid;
+    if (typeof pid !== "number" || !(pid > 0)) {
+      const words = typeof message.message === "string" ? message.message.trim() : said().trim();
+      throw new Fault("failed", words === "" ? "container create failed" : `container create failed: ${words}`);
+    }
+    return { init: await known(pid), monitor: await monitorOf(options.bundle) };
+  } catch (error) {
+    conmon.kill(9);
+    await killMonitor(options.bundle);
+    throw error;
+  } finally {
+    start.destroy();
+    sync.destroy();
+    stderr.destroy();
+  }
+}
+
+/** The command line of conmon for one container (conmon's own manual page names the flags). */
+export function conmonArgs(handler: RuntimeHandler, options: CreateOptions): readonly string[] {
+  const args = [
+    ...["-b", options.bundle, "-c", options.id, "--exit-dir", options.exitsDir, "-l", options.logPath],
+    ...["--log-level", options.logLevel, "-n", options.name, "-P", join(options.bundle, "conmon-pidfile")],
+    ...["-p", join(options.bundle, "pidfile"), "--persist-dir", options.persistDir],
+    ...["-r", options.runtimePath ?? handler.path, "--runtime-arg", `--root=${handler.root}`],
+    ...["--socket-dir-path", options.attachDir, "--syslog", "-u", options.id],
+  ];
+  if (handler.systemdCgroup) args.push("-s");
+  if (options.logSizeMax !== undefined && options.logSizeMax >= 0n)
+    args.push("--log-size-max", String(options.logSizeMax));
+  if (handler.noSyncLog) args.push("--no-sync-log");
+  if (options.noPivot) args.push("--no-pivot");
+  if (options.terminal) args.push("-t");
+  if (options.stdin) args.push(...(options.stdinOnce ? ["-i"] : ["--leave-stdin-open", "-i"]));
+  return args;
+}
+
+async function known(pid: number): Promise<KnownProcess> {
+  const found = await readProcess(pid);
+  // A process that has ended already has no start time to read; its exit file tells the rest.
+  return { pid, startTime: found?.startTime ?? "" };
+}
+
+async function monitorOf(bundle: string): Promise<KnownProcess | undefined> {
+  const text = await readFile(join(bundle, "conmon-pidfile"), "utf8").catch(() => "");
+  const pid = /^\d{1,10}$/.test(text.trim()) ? Number(text) : 0;
+  if (pid <= 1) return undefined;
+  const found = await readProcess(pid);
+  return found === undefined ? undefined : { pid, startTime: found.startTime };
+}
+
+async function killMonitor(bundle: string): Promise<void> {
+  const monitor = await monitorOf(bundle);
+  if (monitor === undefined) return;
+  try {
+    process.kill(monitor.pid, "SIGKILL");
+  } catch {
+    // It ended by itself in the meantime.
+  }
+}
+
+/** Keeps the last kilobytes of what a program says on stderr. */
+function collectTail(stream: import("node:net").Socket): () => string {
+  let tail = Buffer.alloc(0);
+  stream.on("data", (chunk: Buffer) => {
+    tail = Buffer.concat([tail, chunk]).subarray(-4096);
+  });
+  stream.on("error", () => {});
+  return () => tail.toString("utf8");
+}

@@ -1,0 +1,20 @@
+export { reopenLog, resizeTerminal } from "./conmon/control.ts";
+export { type CreatedContainer, type CreateOptions, createUnderConmon, type KnownProcess } from "./conmon/create.ts";
+export { type ExecSyncOptions, type ExecSyncResult, execOutputLimitBytes, execSync } from "./conmon/exec-sync.ts";
+export { type Exit, type ExitRecord, ExitWatch, forgetExit, readExit, wasOomKilled } from "./exits.ts";
+export { type Monitor, type RuntimeFeatures, type RuntimeHandler, runtimeEnv } from "./handler.ts";
+export { probeRuntime, type RuntimeProbe } from "./oci/features.ts";
+export {
+  deleteInRuntime,
+  killAllInRuntime,
+  killInRuntime,
+  type OciState,
+  type OciStatus,
+  pauseInRuntime,
+  resumeInRuntime,
+  startInRuntime,
+  stateInRuntime,
+  updateInRuntime,
+} from "./oci/lifecycle.ts";
+export { parseSignal, signalNumber } from "./signals.ts";
+export { StopLoop, type StopTarget } from "./stop.ts";
