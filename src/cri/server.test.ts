@@ -26,7 +26,12 @@ async function serve(options: Partial<CriServerOptions> = {}) {
     log: silentLogger,
     ...options,
   });
-  await server.start();
+  try {
+    await server.start();
+  } catch (error) {
+    await rm(dir, { recursive: true });
+    throw error;
+  }
   const client = new Client(`unix:${path}`, credentials.createInsecure());
   return {
     path,

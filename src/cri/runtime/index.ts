@@ -16,6 +16,8 @@ import { startContainerRpc } from "./start-container.ts";
 import { status } from "./status.ts";
 import { stopContainerRpc } from "./stop-container.ts";
 import { stopPodSandbox } from "./stop-pod-sandbox.ts";
+import { updateContainerResourcesRpc } from "./update-container-resources.ts";
+import { updatePodSandboxResourcesRpc } from "./update-pod-sandbox-resources.ts";
 import { updateRuntimeConfig } from "./update-runtime-config.ts";
 import { version } from "./version.ts";
 
@@ -39,5 +41,7 @@ export function runtimeHandlers(deps: CriDeps): Handlers<typeof RuntimeServiceDe
     containerStatus: containerStatus(deps),
     execSync: execSyncRpc(deps),
     reopenContainerLog: reopenContainerLogRpc(deps),
+    updateContainerResources: updateContainerResourcesRpc(deps),
+    updatePodSandboxResources: updatePodSandboxResourcesRpc(deps),
   };
 }

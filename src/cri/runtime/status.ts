@@ -22,9 +22,7 @@ export function status({ pods, runtimeConfig }: CriDeps): Unary<StatusRequest, S
           },
         ],
       },
-      info: verbose
-        ? { config: jsonText({ crio: runtimeConfig(), sandboxImage: pods.podOptions.pauseImage() }) }
-        : {},
+      info: verbose ? { config: jsonText({ crio: runtimeConfig(), sandboxImage: pods.podOptions.pauseImage() }) } : {},
       runtimeHandlers: byDefault === undefined ? handlers : [...handlers, { ...byDefault, name: "" }],
       features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true },
     });

@@ -1,0 +1,204 @@
+import { Fault, newId, reasonOf, Undo } from "../base/index.ts";
+import { createUnderConmon } from "../runtime/index.ts";
+import { buildContainerSpec, systemdAnnotations } from "../spec/index.ts";
+import {
+  type Container,
+  type ContainerRecord,
+  type Creation,
+  containerAnnotations,
+  type Pod,
+  storageMetadataJson,
+  writeSpec,
+  writeState,
+} from "../state/index.ts";
+import type { ContainerConfig } from "./config.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { type Gathered, gatherFacts } from "./gather.ts";
+import { prepareLog } from "./log-path.ts";
+import { containerName } from "./names.ts";
+import { type ContainerPlan, planContainer } from "./plan.ts";
+import { releaseFromRuntime } from "./release.ts";
+
+/** Seconds, from the kubelet. */
+const gracePeriodAnnotation = "io.kubernetes.pod.terminationGracePeriod";
+
+export interface CreateRequest {
+  /** Of the sandbox configuration that comes with the request; "" for the pod's own. */
+  readonly logDirectory: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Creates a container in a pod, not started yet; resolves with its id (reference: cri.md 3). One of that name that exists already
+ * is the answer too; one that is being created is waited for. When the caller leaves, the work goes on and the next call gets the
+ * result.
+ */
+export async function createContainer(
+  deps: ContainerDeps,
+  pod: Pod,
+  config: ContainerConfig,
+  request: CreateRequest,
+): Promise<string> {
+  const name = containerName(config.metadata, pod.record.metadata);
+  const owner = deps.names.ownerOf(name);
+  if (owner !== undefined && deps.containers.get(owner) !== undefined) return deps.creations.claim(name) ?? owner;
+  const id = newId();
+  const podId = pod.record.id;
+  const create = (creation: Creation) =>
+    deps.podLocks.with(podId, async () => {
+      const now = deps.pods.get(podId);
+      if (now === undefined) throw new Fault("not-found", `specified sandbox not found: ${podId}: it was removed`);
+      const plan = await planContainer(deps, now, config, { id, name, logDirectory: request.logDirectory });
+      await carryOut(deps, plan, creation);
+    });
+  return await deps.creations.run(name, id, create, request.signal);
+}
+
+async function carryOut(deps: ContainerDeps, plan: ContainerPlan, creation: Creation): Promise<void> {
+  const undo = new Undo();
+  try {
+    const rootfs = await acquire(deps, plan, creation, undo);
+    creation.stage = "container volume configuration";
+    const gathered = await gatherFacts(deps, plan, rootfs);
+    creation.stage = "container spec configuration";
+    const container = await build(plan, gathered);
+    creation.stage = "container runtime creation";
+    undo.add("runtime", () => releaseFromRuntime(deps, container.record));
+    const created = await createInRuntime(deps, plan, container);
+    await writeState(created);
+    undo.keep();
+    deps.containers.put(created);
+    const { id, podId } = created.record;
+    deps.events.publish({ type: "created", containerId: id, podId, atNs: deps.clock.nowNs() });
+  } catch (error) {
+    await undoAll(deps, undo, plan.id);
+    throw error;
+  }
+}
+
+/** One step a thing, its undo on the line below. Resolves with the mounted root file system. */
+async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creation, undo: Undo): Promise<string> {
+  const { id, name } = plan;
+  if (!deps.names.reserve(name, id))
+    throw new Fault("exists", `error reserving ctr name ${name} for id ${id}: name is reserved`);
+  undo.add(`name ${name}`, () => deps.names.release(name, id));
+  creation.stage = "container storage creation";
+  await deps.store.createContainer({ id, names: [name], imageId: plan.image.id, metadata: storeMetadata(plan) });
+  undo.add("store", () => deps.store.deleteContainer(id));
+  creation.stage = "container storage start";
+  await prepareLog(plan.logPath);
+  return await deps.store.mountContainer(id);
+}
+
+function storeMetadata({ id: _id, name, pod, config, image, createdAtNs }: ContainerPlan): string {
+  return storageMetadataJson({
+    podName: pod.record.name,
+    podId: pod.record.id,
+    imageName: config.image,
+    imageId: image.id,
+    name,
+    metadataName: config.metadata.name,
+    uid: "",
+    namespace: "",
+    attempt: config.metadata.attempt,
+    createdAtSeconds: Number(createdAtNs / 1_000_000_000n),
+    isPod: false,
+    privileged: config.security.privileged,
+  });
+}
+
+/** The container with its spec, written out; state.json, which makes it count, is not there yet. */
+async function build(plan: ContainerPlan, gathered: Gathered): Promise<Container> {
+  const { pod, config } = plan;
+  const record: ContainerRecord = {
+    id: plan.id,
+    podId: pod.record.id,
+    name: plan.name,
+    metadata: config.metadata,
+    image: { requested: config.image, name: plan.image.name, id: plan.image.id, repoDigests: plan.image.repoDigests },
+    labels: config.labels,
+    annotations: plan.annotations,
+    createdAtNs: plan.createdAtNs,
+    logPath: plan.logPath,
+    tty: config.tty,
+    stdin: config.stdin,
+    stdinOnce: config.stdinOnce,
+    mountPoint: gathered.rootfs,
+    volumes: gathered.volumes,
+    stopSignal: plan.stopSignal,
+    runtimeHandler: pod.record.runtimeHandler,
+    runtimePath: plan.runtimePath,
+    privileged: config.security.privileged,
+    dir: plan.dir,
+    runDir: plan.runDir,
+  };
+  const ours = containerAnnotations(record, {
+    pod: pod.record,
+    podIps: pod.ips,
+    seccompProfile: gathered.seccompRef,
+  });
+  const spec = buildContainerSpec({
+    ...gathered.spec,
+    annotations: {
+      pod: pod.record.annotations,
+      container: record.annotations,
+      containerName: config.metadata.name,
+      labels: record.labels,
+      crio: { ...ours, ...systemdAnnotationsFor(plan) },
+    },
+  });
+  await writeSpec(record, spec);
+  return { record, spec, state: { is: "created" } };
+}
+
+/** What crun and runc tell systemd of the container's scope. */
+function systemdAnnotationsFor({ handler, config }: ContainerPlan): Readonly<Record<string, string>> {
+  return handler.systemdCgroup ? systemdAnnotations(config.annotations[gracePeriodAnnotation]) : {};
+}
+
+async function createInRuntime(deps: ContainerDeps, plan: ContainerPlan, container: Container): Promise<Container> {
+  const { record } = container;
+  const { handler, pod } = plan;
+  const created = await createUnderConmon(handler, {
+    id: record.id,
+    name: record.name,
+    bundle: record.runDir,
+    persistDir: record.dir,
+    logPath: record.logPath,
+    logSizeMax: deps.options.logSizeMax,
+    terminal: record.tty,
+    stdin: record.stdin,
+    stdinOnce: record.stdinOnce,
+    exitsDir: deps.options.exitsDir,
+    attachDir: deps.options.attachDir,
+    logLevel: deps.options.logLevel(),
+    noPivot: deps.options.noPivot,
+    ...(record.runtimePath === "" ? {} : { runtimePath: record.runtimePath }),
+    placeMonitor: (pid) =>
+      deps.cgroups.placeMonitor({
+        pid,
+        containerId: record.id,
+        parent: pod.record.cgroupParent,
+        monitorCgroup: handler.monitor.cgroup,
+      }),
+  });
+  return {
+    ...container,
+    init: created.init,
+    ...(created.monitor === undefined ? {} : { monitor: created.monitor }),
+  };
+}
+
+async function undoAll(deps: ContainerDeps, undo: Undo, id: string): Promise<void> {
+  try {
+    await undo.run();
+  } catch (error) {
+    deps.log.error(
+      "a failed container could not be undone altogether; removing its pod, or the next start, tries again",
+      {
+        containerID: id,
+        error: reasonOf(error),
+      },
+    );
+  }
+}

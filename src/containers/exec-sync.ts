@@ -1,0 +1,38 @@
+import { Fault } from "../base/index.ts";
+import { type ExecSyncResult, execSync } from "../runtime/index.ts";
+import { type Container, isLive } from "../state/index.ts";
+import type { ContainerDeps } from "./deps.ts";
+
+/**
+ * Runs a command in a container to its end. `timeoutSeconds` 0n: no timeout. Rejects when the container has no process, or the
+ * command cannot be started; a command that times out resolves with exit code -1.
+ */
+export async function execSyncInContainer(
+  deps: ContainerDeps,
+  container: Container,
+  command: { readonly args: readonly string[]; readonly timeoutSeconds: bigint; readonly signal?: AbortSignal },
+): Promise<ExecSyncResult> {
+  const { record, spec } = container;
+  if (command.args.length === 0) throw new Fault("invalid", "exec command cannot be empty");
+  if (!isLive(container)) {
+    throw new Fault("not-found", `container is not created or running: ${record.id} is ${container.state.is}`);
+  }
+  if (deps.stopping.isStopping(record.id)) {
+    throw new Fault("precondition", `cannot start exec in ${record.id}: container is being killed`);
+  }
+  if (spec.process === undefined)
+    throw new Fault("corrupt", `container ${record.id} has no process in its config.json`);
+  return await execSync(
+    deps.handlers.get(record.runtimeHandler),
+    {
+      id: record.id,
+      name: record.name,
+      process: { ...spec.process, args: command.args, terminal: record.tty },
+      timeoutSeconds: command.timeoutSeconds,
+      attachDir: deps.options.attachDir,
+      logLevel: deps.options.logLevel(),
+      ...(record.runtimePath === "" ? {} : { runtimePath: record.runtimePath }),
+    },
+    command.signal,
+  );
+}

@@ -1,0 +1,225 @@
+import { access } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { featureAnnotation, featureValue } from "../oci/index.ts";
+import {
+  maskedPaths,
+  readonlyPaths,
+  resolveCapabilities,
+  resolveUser,
+  thermalThrottlePaths,
+} from "../security/index.ts";
+import {
+  type CommandPlan,
+  type ContainerSpecPlan,
+  type DevicesPlan,
+  type NamespacesPlan,
+  type NamespaceUse,
+  parseUmask,
+  pidNamespace,
+  planMounts,
+  processCwd,
+  processEnv,
+} from "../spec/index.ts";
+import type { PodNamespaces, Volume } from "../state/index.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { findContainer } from "./find.ts";
+import { deviceNode, devicesBelow, findDevice } from "./host-devices.ts";
+import { findMountSources, makeMountSources } from "./mount-sources.ts";
+import type { ContainerPlan } from "./plan.ts";
+import { prepareRootfs } from "./rootfs.ts";
+import { resolveAppArmor, resolveSeccomp } from "./security.ts";
+import { generatedUserFiles, readUserFiles } from "./user-files.ts";
+import { volumeMounts } from "./volumes.ts";
+
+/** All that the spec needs, with nothing left to look up. */
+export interface Gathered {
+  readonly rootfs: string;
+  readonly volumes: readonly Volume[];
+  readonly seccompRef: string;
+  readonly spec: Omit<ContainerSpecPlan, "annotations">;
+}
+
+/** Looks up on the host and in the mounted root file system what the spec depends on, and makes what must be there. */
+export async function gatherFacts(deps: ContainerDeps, plan: ContainerPlan, rootfs: string): Promise<Gathered> {
+  const { config, pod, handler, image } = plan;
+  const { security } = config;
+  const command: CommandPlan = {
+    command: config.command,
+    args: config.args,
+    workingDir: config.workingDir,
+    tty: config.tty,
+    env: config.env,
+    image: image.config.config,
+    defaultEnv: deps.options.defaultEnv,
+    extraEnv: [],
+  };
+  const files = await readUserFiles(rootfs);
+  const user = resolveUser({
+    ...(files.passwd === undefined ? {} : { passwd: files.passwd.content }),
+    ...(files.group === undefined ? {} : { group: files.group.content }),
+    imageUser: image.config.config.User,
+    ...(security.runAsUser === undefined ? {} : { runAsUser: security.runAsUser }),
+    ...(security.runAsGroup === undefined ? {} : { runAsGroup: security.runAsGroup }),
+    runAsUsername: security.runAsUsername,
+    supplementalGroups: security.supplementalGroups,
+    policy: security.supplementalGroupsPolicy,
+  });
+  await prepareRootfs(rootfs, processCwd(command));
+  const requested = planMounts(await findMountSources(config.mounts, deps.options.bindMountPrefix), {
+    storageRoot: deps.store.graphRoot,
+    emptyDirectory: join(dirname(deps.options.exitsDir), "image-volumes"),
+    absentSourcesToReject: deps.options.absentMountSourcesToReject,
+    runtime: { idmap: handler.features.idmappedMounts, recursiveReadOnly: handler.features.recursiveReadOnly },
+    keepLabels: true,
+  });
+  for (const warning of requested.warnings) deps.log.warn(warning, { containerID: plan.id });
+  await makeMountSources(requested.createDirectories);
+  const capabilities = resolveCapabilities({
+    add: security.capabilities.add,
+    drop: security.capabilities.drop,
+    defaults: deps.options.defaultCapabilities,
+    privileged: security.privileged,
+    addInheritable: deps.options.addInheritableCapabilities,
+    host: { known: deps.host.capabilities, bounding: deps.host.boundingCapabilities },
+  });
+  const seccomp = await resolveSeccomp(deps, {
+    handler: handler.name,
+    privileged: security.privileged,
+    capabilities: capabilities.sets.bounding ?? [],
+    ...(security.seccomp === undefined ? {} : { field: security.seccomp }),
+  });
+  const apparmorProfile = await resolveAppArmor(deps, {
+    id: plan.id,
+    privileged: security.privileged,
+    olderField: security.apparmorProfile,
+    ...(security.apparmor === undefined ? {} : { field: security.apparmor }),
+  });
+  const umask = featureValue(pod.record.annotations, featureAnnotation.umask);
+  const hasOwnUsers = config.mounts.some(({ containerPath }) => /^\/etc(\/passwd)?\/?$/.test(containerPath));
+  const env = processEnv(command, pod.record.hostname);
+  return {
+    rootfs,
+    volumes: requested.volumes,
+    seccompRef: seccomp.ref,
+    spec: {
+      id: plan.id,
+      host: deps.host.spec,
+      privileged: security.privileged,
+      rootfs: { path: rootfs, readonly: security.readonlyRootfs || deps.options.readOnly },
+      hostname: pod.record.hostname,
+      command,
+      user: {
+        uid: user.uid,
+        gid: user.gid,
+        additionalGids: user.additionalGids,
+        ...(umask === undefined ? {} : { umask: parseUmask(umask) }),
+      },
+      rlimits: deps.options.defaultUlimits,
+      confinement: {
+        capabilities: capabilities.sets,
+        noNewPrivileges: security.noNewPrivileges,
+        selinuxLabel: "",
+        mountLabel: "",
+        maskedPaths: maskedPaths({
+          masked: security.maskedPaths,
+          privileged: security.privileged,
+          thermalThrottle: security.maskedPaths.length === 0 ? [] : await thermalThrottlePaths(),
+        }),
+        readonlyPaths: readonlyPaths({ readonly: security.readonlyPaths, privileged: security.privileged }),
+        ...(seccomp.seccomp === undefined ? {} : { seccomp: seccomp.seccomp }),
+        ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
+      },
+      mounts: {
+        requested,
+        tmpfsForReadonly: deps.options.readOnly,
+        cgroupWritable: featureValue(pod.record.annotations, featureAnnotation.cgroup2MountHierarchyRw) === "true",
+        podFiles: {
+          shmPath: pod.record.shmPath,
+          resolvPath: pod.record.resolvPath,
+          hostnamePath: pod.record.hostnamePath,
+          containerEnvPath: join(pod.record.dir, ".containerenv"),
+        },
+        generated: hasOwnUsers ? [] : await generatedUserFiles({ runDir: plan.runDir, files, user, env }),
+        volumes: await volumeMounts(deps.options.imageVolumes, {
+          rootfs,
+          runDir: plan.runDir,
+          paths: image.config.config.Volumes,
+          owner: user,
+        }),
+        last: [],
+      },
+      devices: await devicesPlan(deps, plan),
+      resources: {
+        ...(config.resources === undefined ? {} : { requested: config.resources }),
+        minMemoryBytes: handler.minMemoryBytes,
+        pidsLimit: deps.options.pidsLimit,
+      },
+      cgroupsPath: deps.cgroups.containerPath(pod.record.cgroupParent, plan.id),
+      namespaces: namespacesPlan(deps, plan),
+    },
+  };
+}
+
+async function devicesPlan(deps: ContainerDeps, { config, handler }: ContainerPlan): Promise<DevicesPlan> {
+  const { privileged, runAsUser, runAsGroup } = config.security;
+  const withHostDevices = privileged && !handler.privilegedWithoutHostDevices;
+  return {
+    configured: await Promise.all(
+      deps.options.additionalDevices.map(async (device) => ({
+        node: await deviceNode(device.hostPath),
+        containerPath: device.containerPath,
+        permissions: device.permissions,
+      })),
+    ),
+    hostDevices: withHostDevices ? await devicesBelow("/dev") : [],
+    privilegedWithoutHostDevices: handler.privilegedWithoutHostDevices,
+    requested: await Promise.all(
+      config.devices.map(async (device) => ({
+        ...device,
+        found: await findDevice(device.hostPath),
+        containerPathOnHost: privileged && (await isThere(device.containerPath)),
+      })),
+    ),
+    ...(deps.options.deviceOwnershipFromSecurityContext
+      ? { owner: { uid: Number(runAsUser ?? 0n), gid: Number(runAsGroup ?? 0n) } }
+      : {}),
+  };
+}
+
+function namespacesPlan(deps: ContainerDeps, { pod, config }: ContainerPlan): NamespacesPlan {
+  const { namespaces, hasInfraProcess, hostNetwork } = pod.record;
+  const wanted = config.security.namespaces;
+  const shared = (kind: keyof PodNamespaces): NamespaceUse => {
+    const path = namespaces[kind];
+    return path === undefined ? { is: "host" } : { is: "join", path };
+  };
+  const infra = hasInfraProcess ? { infra: { pod: pod.record.id, pid: pod.infra.init?.pid ?? 0 } } : {};
+  return {
+    pid:
+      wanted.pid === "target"
+        ? { is: "join", path: targetPidNamespace(deps, wanted.targetId) }
+        : pidNamespace(wanted.pid === "pod" ? { mode: "pod", ...infra } : { mode: wanted.pid }),
+    network: hostNetwork || wanted.network === "node" ? { is: "host" } : shared("net"),
+    ipc: shared("ipc"),
+    uts: shared("uts"),
+  };
+}
+
+/** The runtime opens it while it creates the container, so it need not be pinned. */
+function targetPidNamespace(deps: ContainerDeps, targetId: string): string {
+  const pinned = (pid: number) => `/proc/${pid}/ns/pid`;
+  const target = targetId === "" ? undefined : findContainer(deps, targetId);
+  const use = pidNamespace({
+    mode: "target",
+    targetId,
+    ...(target?.init === undefined ? {} : { pinnedPath: pinned(target.init.pid) }),
+  });
+  return use.is === "join" ? use.path : "";
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

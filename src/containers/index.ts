@@ -1,0 +1,24 @@
+export type {
+  CapabilityChange,
+  ContainerConfig,
+  ContainerSecurity,
+  DeviceConfig,
+  EnvEntry,
+  MountConfig,
+} from "./config.ts";
+export { createContainer } from "./create.ts";
+export type { ContainerDeps, ContainerOptions, DeviceOption, Handlers, HostFacts, Ulimit } from "./deps.ts";
+export { execSyncInContainer } from "./exec-sync.ts";
+export { findContainer } from "./find.ts";
+export { checkLabels } from "./labels.ts";
+export { caughtUp, type Loaded, loadContainer, undoCreation } from "./load.ts";
+export { endOf, noteExit } from "./note-exit.ts";
+export { refreshContainer } from "./refresh.ts";
+export { everyStep, releaseContainer, releaseFromRuntime, releaseMonitor } from "./release.ts";
+export { removeContainer } from "./remove.ts";
+export { reopenContainerLog } from "./reopen-log.ts";
+export { resolveSeccomp, type SeccompResult } from "./security.ts";
+export { startContainer } from "./start.ts";
+export { stopContainer } from "./stop.ts";
+export { Stopping } from "./stopping.ts";
+export { updateContainer } from "./update.ts";

@@ -1,0 +1,102 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { reasonOf } from "../base/index.ts";
+import { isSameProcess, sendSignal } from "../host/index.ts";
+import { deleteInRuntime, forgetExit } from "../runtime/index.ts";
+import {
+  type Container,
+  containerRecordFrom,
+  isCrioSpec,
+  isLive,
+  readSpec,
+  readState,
+  type StorageMetadata,
+  writeState,
+} from "../state/index.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { endOf } from "./note-exit.ts";
+import { releaseContainer } from "./release.ts";
+
+/** What became of one of the store's containers at start-up. */
+export type Loaded =
+  | { readonly is: "loaded"; readonly container: Container }
+  /** The remains of a creation that was cut off, or of one whose pod is gone: given back. */
+  | { readonly is: "undone"; readonly why: string }
+  /** Somebody else's (podman's). */
+  | { readonly is: "foreign" };
+
+/**
+ * Takes up a container that the store has: reads what it is from config.json and how it stands from state.json, asks /proc and the
+ * exit file what happened meanwhile, and notes that. A creation that was never finished is undone.
+ */
+export async function loadContainer(deps: ContainerDeps, id: string, metadata: StorageMetadata): Promise<Loaded> {
+  const dir = deps.store.containerDir(id);
+  const runDir = deps.store.containerRunDir(id);
+  const spec = await readSpec(dir);
+  if (spec !== undefined && !isCrioSpec(spec)) return { is: "foreign" };
+  const stored = spec === undefined ? undefined : await readState(dir);
+  if (spec === undefined || stored === undefined) {
+    await undoCreation(deps, id, runDir);
+    return { is: "undone", why: "its creation had not been finished" };
+  }
+  const runtimeHandler = deps.pods.get(metadata.podId)?.record.runtimeHandler ?? "";
+  const record = containerRecordFrom(id, spec, { dir, runDir, runtimeHandler, privileged: metadata.privileged });
+  const container: Container = { record, spec, ...stored };
+  if (deps.pods.get(record.podId) === undefined) {
+    await releaseContainer(deps, container);
+    return { is: "undone", why: `its pod ${record.podId} is gone` };
+  }
+  const current = await caughtUp(deps, container);
+  deps.names.reserve(record.name, id);
+  deps.containers.put(current);
+  return { is: "loaded", container: current };
+}
+
+/** The container with what happened while nobody watched. A pod's infra container is caught up the same way. */
+export async function caughtUp(deps: ContainerDeps, container: Container): Promise<Container> {
+  const { record, init } = container;
+  const now = init === undefined ? container : { ...container, state: await stateNow(deps, container) };
+  if (!isLive(now)) {
+    await forgetExit(deps.options.exitsDir, record.id);
+    await deps.store.unmountContainer(record.id);
+  }
+  if (now.state !== container.state) await writeState(now);
+  return now;
+}
+
+async function stateNow(deps: ContainerDeps, container: Container): Promise<Container["state"]> {
+  const { init, state } = container;
+  if (!isLive(container) || init === undefined) {
+    // Written as ended without an exit code: perhaps the exit file says more.
+    return state.is === "unknown" ? ((await endOf(container, deps.clock.nowNs())) ?? state) : state;
+  }
+  if (await isSameProcess(init.pid, init.startTime)) return state;
+  return (await endOf(container, deps.clock.nowNs())) ?? state;
+}
+
+/** Undoes the creation of a container of which nothing but the id is known for sure. Idempotent. */
+export async function undoCreation(deps: ContainerDeps, id: string, runDir: string): Promise<void> {
+  await killMonitor(id, runDir);
+  for (const handler of deps.handlers.list()) {
+    try {
+      await deleteInRuntime(handler, id);
+    } catch (error) {
+      deps.log.warn("deleting the remains of a creation in the runtime failed", {
+        containerID: id,
+        handler: handler.name,
+        error: reasonOf(error),
+      });
+    }
+  }
+  await forgetExit(deps.options.exitsDir, id);
+  await deps.store.deleteContainer(id);
+}
+
+/** A monitor that outlived the daemon in the middle of a creation would go on creating. */
+async function killMonitor(id: string, runDir: string): Promise<void> {
+  const text = await readFile(join(runDir, "conmon-pidfile"), "utf8").catch(() => "");
+  const pid = /^\d{1,10}$/.test(text.trim()) ? Number(text) : 0;
+  if (pid <= 1) return;
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  if (commandLine.split("\0").includes(id)) sendSignal(pid, 9);
+}

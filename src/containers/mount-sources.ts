@@ -1,0 +1,86 @@
+import { mkdir, realpath, stat } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import { deadline, errnoOf, Fault, untilAborted, withStep } from "../base/index.ts";
+import { type MountEntry, readMountTable } from "../host/index.ts";
+import { checkMountRequests, type MountSource, type RequestedMount } from "../spec/index.ts";
+import type { MountConfig } from "./config.ts";
+
+/** A host path may lie on a file system whose server is gone: nobody waits for it longer than this. */
+const lookTimeoutMs = 30_000;
+
+/** Looks up the host paths of a container's mounts. Rejects with the path and what is wrong with it; makes nothing. */
+export async function findMountSources(
+  mounts: readonly MountConfig[],
+  bindMountPrefix: string,
+): Promise<readonly RequestedMount[]> {
+  checkMountRequests(mounts);
+  return await Promise.all(
+    mounts.map(async (request) => ({ request, source: await sourceOf(request, bindMountPrefix) })),
+  );
+}
+
+/** Makes the directories of missing mount sources, as the kubelet expects of a runtime. */
+export async function makeMountSources(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    await inTime(`making the mount source ${path}`, () => mkdir(path, { recursive: true, mode: 0o755 }));
+  }
+}
+
+async function sourceOf(mount: MountConfig, bindMountPrefix: string): Promise<MountSource> {
+  if (mount.image !== undefined) {
+    throw new Fault("unimplemented", `ImageVolumeMountFailed: mounting image ${mount.image} is not supported yet`);
+  }
+  if (!mount.hostPath.startsWith("/")) throw new Fault("invalid", `mount.HostPath ${mount.hostPath} is not absolute`);
+  const wanted = join(bindMountPrefix === "" ? "/" : bindMountPrefix, normalize(mount.hostPath));
+  return await inTime(`looking at the mount source ${wanted}`, async () => {
+    const path = await existingPath(wanted);
+    const source = { is: "host", path: path ?? wanted, exists: path !== undefined } as const;
+    if (mount.propagation === "private") return source;
+    const entry = await mountHolding(path ?? (await nearestParent(wanted)));
+    if (entry === undefined) return source;
+    const { shared, master } = entry.propagation;
+    return {
+      ...source,
+      mount: { mountPoint: entry.mountPoint, shared: shared !== undefined, slave: master !== undefined },
+    };
+  });
+}
+
+/** The path with its symbolic links followed; undefined when there is nothing. */
+async function existingPath(wanted: string): Promise<string | undefined> {
+  try {
+    await stat(wanted);
+    return await realpath(wanted);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function nearestParent(path: string): Promise<string> {
+  for (let parent = dirname(path); ; parent = dirname(parent)) {
+    const found = await existingPath(parent);
+    if (found !== undefined) return found;
+  }
+}
+
+/** The mount that a path without symbolic links is on. */
+async function mountHolding(path: string): Promise<MountEntry | undefined> {
+  let best: MountEntry | undefined;
+  for (const entry of await readMountTable()) {
+    const { mountPoint } = entry;
+    const holds = mountPoint === "/" || path === mountPoint || path.startsWith(`${mountPoint}/`);
+    // Later lines lie over earlier ones at the same place.
+    if (holds && mountPoint.length >= (best?.mountPoint.length ?? 0)) best = entry;
+  }
+  return best;
+}
+
+async function inTime<T>(what: string, work: () => Promise<T>): Promise<T> {
+  using limit = deadline(lookTimeoutMs, what);
+  try {
+    return await untilAborted(work(), limit);
+  } catch (error) {
+    throw errnoOf(error) === undefined ? error : withStep(what, error);
+  }
+}

@@ -1,0 +1,55 @@
+import { reasonOf } from "../base/index.ts";
+import { noteExit } from "../containers/index.ts";
+import { isSameProcess, reapUnknownChildren } from "../host/index.ts";
+import { noteInfraExit, type PodDeps } from "../pods/index.ts";
+import { ExitWatch } from "../runtime/index.ts";
+
+const probeMs = 10_000;
+
+/**
+ * Follows the ends of containers: exit files as they appear, and now and then a look at every process that should be alive,
+ * for those whose monitor died and can leave no file.
+ */
+export class ExitMonitor {
+  readonly #deps: PodDeps;
+  readonly #watch: ExitWatch;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(deps: PodDeps) {
+    this.#deps = deps;
+    this.#watch = new ExitWatch(deps.options.exitsDir);
+    this.#timer = setInterval(() => void this.#probe(), probeMs);
+    this.#timer.unref();
+  }
+
+  /** Ends when `stop` is called. */
+  async run(): Promise<void> {
+    for await (const { containerId } of this.#watch) void this.#note(containerId);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#watch.stop();
+  }
+
+  async #note(id: string): Promise<void> {
+    try {
+      if (this.#deps.pods.get(id) === undefined) await noteExit(this.#deps, id);
+      else await noteInfraExit(this.#deps, id);
+      await reapUnknownChildren();
+    } catch (error) {
+      this.#deps.log.error("noting the end of a container failed", { containerID: id, error: reasonOf(error) });
+    }
+  }
+
+  async #probe(): Promise<void> {
+    await reapUnknownChildren().catch((error: unknown) => {
+      this.#deps.log.error("reaping ended monitors failed", { error: reasonOf(error) });
+    });
+    const infras = this.#deps.pods.list().map(({ infra }) => infra);
+    for (const { record, init, state } of [...this.#deps.containers.list(), ...infras]) {
+      if (init === undefined || (state.is !== "created" && state.is !== "running")) continue;
+      if (!(await isSameProcess(init.pid, init.startTime))) await this.#note(record.id);
+    }
+  }
+}

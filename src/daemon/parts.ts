@@ -1,0 +1,193 @@
+import { access } from "node:fs/promises";
+import { Flight, KeyedLock, type Logger, systemClock } from "../base/index.ts";
+import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
+import { type Config, parseDevice, parseSysctl, parseUlimit } from "../config/index.ts";
+import { type ContainerDeps, removeContainer, Stopping } from "../containers/index.ts";
+import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
+import type { ImageDeps } from "../images/index.ts";
+import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
+import { makePinDirectories, type PodDeps, removePod } from "../pods/index.ts";
+import { loadSeccompProfile, type SeccompProfile } from "../security/index.ts";
+import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
+import { openStore } from "../storage/index.ts";
+import { resolveHandlers } from "./handlers.ts";
+import { readHostFacts } from "./host-facts.ts";
+import { composeImages } from "./images.ts";
+
+/** The daemon's parts, wired. */
+export interface Parts {
+  readonly pods: PodDeps;
+  readonly images: ImageDeps;
+  readonly networks: PodNetworks;
+  /** How to put the parts away, in this order. */
+  readonly stops: readonly (readonly [name: string, stop: () => Promise<void> | void])[];
+}
+
+const cniCacheDir = "/var/lib/cni";
+const discardTimeoutMs = 10_000;
+
+/** Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. */
+export async function compose(config: Config, log: Logger): Promise<Parts> {
+  const driver = cgroupDriver(config);
+  const systemd = driver === "systemd" ? createSystemd() : undefined;
+  const cgroups = createCgroupManager(driver, await detectCgroups(), {
+    log,
+    ...(systemd === undefined ? {} : { systemd }),
+  });
+  const host = await readHostFacts(cgroups);
+  warnOfMissingRights(host.boundingCapabilities, log);
+  const handlers = await resolveHandlers({ config, log, kernelVersion: host.kernelVersion });
+  const store = await openStore({
+    graphRoot: config.crio.root,
+    runRoot: config.crio.runroot,
+    driverOptions: config.crio.storageOption,
+    log,
+  });
+  const images = await composeImages(config, store, log);
+  const networks = createPodNetworks({
+    confDir: config.network.networkDir,
+    pluginDirs: config.network.pluginDirs,
+    defaultNetwork: config.network.cniDefaultNetwork,
+    cacheDir: cniCacheDir,
+    statusGraceMs: config.network.cniStatusGracePeriodMs,
+    log,
+  });
+  const hostPorts = config.runtime.disableHostportMapping
+    ? noHostPorts
+    : await createHostPorts({ runner: { runProgram, findProgram }, log });
+  await makePinDirectories(config.runtime.namespacesDir);
+  const namespaces = await NamespaceWorker.start();
+  const events = new Events((event) => {
+    log.error(`GenerateCRIEvent: failed to generate event ${event.type} for container ${event.containerId}`);
+  });
+  const creations: Creations = new Creations({
+    what: "container",
+    log,
+    discard: async (id) => {
+      const container = pods.containers.get(id);
+      if (container !== undefined) await removeContainer(pods, container, { timeoutMs: discardTimeoutMs });
+    },
+  });
+  const podCreations: Creations = new Creations({
+    what: "sandbox",
+    log,
+    discard: async (id) => {
+      const pod = pods.pods.get(id);
+      if (pod !== undefined) await removePod(pods, pod, { timeoutMs: discardTimeoutMs });
+    },
+  });
+  const pods: PodDeps = {
+    containers: new Containers(),
+    pods: new Pods(),
+    names: new Names(),
+    creations,
+    podCreations,
+    podStops: new Flight(),
+    events,
+    podLocks: new KeyedLock(),
+    containerLocks: new KeyedLock(),
+    stopping: new Stopping(log),
+    store,
+    images,
+    cgroups,
+    handlers,
+    host,
+    seccompProfiles: await seccompProfiles(config),
+    networks,
+    hostPorts,
+    namespaces,
+    options: containerOptions(config),
+    podOptions: podOptions(config),
+    clock: systemClock(),
+    log,
+  };
+  return {
+    pods,
+    images,
+    networks,
+    stops: [
+      ["creations", () => creations.stop()],
+      ["pod creations", () => podCreations.stop()],
+      ["the network watcher", () => networks.stop()],
+      ["the namespace worker", () => namespaces.stop()],
+      ["the registry client", () => images.registry.close()],
+      ["the store", () => store.close()],
+      ["the connection to systemd", () => systemd?.close()],
+    ],
+  };
+}
+
+function cgroupDriver(config: Config): "systemd" | "cgroupfs" {
+  return config.runtime.cgroupManager === "cgroupfs" ? "cgroupfs" : "systemd";
+}
+
+function containerOptions(config: Config): ContainerDeps["options"] {
+  const { runtime, image, crio } = config;
+  return {
+    exitsDir: runtime.containerExitsDir,
+    attachDir: runtime.containerAttachSocketDir,
+    namespacesDir: runtime.namespacesDir,
+    logDir: crio.logDir,
+    logLevel: () => runtime.logLevel,
+    logSizeMax: runtime.logSizeMax,
+    noPivot: runtime.noPivot,
+    readOnly: runtime.readOnly,
+    pidsLimit: runtime.pidsLimit,
+    defaultCapabilities: runtime.defaultCapabilities,
+    addInheritableCapabilities: runtime.addInheritableCapabilities,
+    defaultEnv: runtime.defaultEnv,
+    defaultUlimits: runtime.defaultUlimits.map(parseUlimit),
+    additionalDevices: runtime.additionalDevices.map(parseDevice).map(({ source, destination, permissions }) => ({
+      hostPath: source,
+      containerPath: destination,
+      permissions,
+    })),
+    bindMountPrefix: runtime.bindMountPrefix,
+    absentMountSourcesToReject: runtime.absentMountSourcesToReject,
+    imageVolumes: imageVolumes(image.imageVolumes),
+    seccompProfile: runtime.seccompProfile,
+    privilegedSeccompProfile: runtime.privilegedSeccompProfile,
+    apparmorProfile: runtime.apparmorProfile,
+    deviceOwnershipFromSecurityContext: runtime.deviceOwnershipFromSecurityContext,
+    hostNetworkDisableSelinux: runtime.hostnetworkDisableSelinux,
+  };
+}
+
+/** The profiles that are configured to stand for RuntimeDefault. A missing one of the node counts as not configured. */
+async function seccompProfiles({ runtime, runtimes }: Config): Promise<ContainerDeps["seccompProfiles"]> {
+  const byHandler = new Map<string, SeccompProfile>();
+  for (const [name, { seccompProfile }] of runtimes) {
+    if (seccompProfile !== "") byHandler.set(name, await loadSeccompProfile(seccompProfile));
+  }
+  const path = runtime.seccompProfile;
+  const isThere =
+    path !== "" &&
+    (await access(path).then(
+      () => true,
+      () => false,
+    ));
+  return isThere ? { byHandler, configured: await loadSeccompProfile(path) } : { byHandler };
+}
+
+function imageVolumes(text: string): "mkdir" | "bind" | "ignore" {
+  return text === "bind" || text === "ignore" ? text : "mkdir";
+}
+
+function podOptions(config: Config): PodDeps["podOptions"] {
+  return {
+    dropInfra: config.runtime.dropInfraCtr,
+    pauseImage: () => config.image.pauseImage,
+    pauseCommand: () => config.image.pauseCommand,
+    defaultSysctls: config.runtime.defaultSysctls.map(parseSysctl).map(({ key, value }) => [key, value]),
+    infraCpuset: config.runtime.infraCtrCpuset,
+    podEvents: config.runtime.enablePodEvents,
+  };
+}
+
+/** Nested hosts often withhold this one; what needs it is then left out of every container (docs/differences.md). */
+function warnOfMissingRights(bounding: ReadonlySet<string>, log: Logger): void {
+  if (bounding.has("CAP_SYS_RESOURCE")) return;
+  log.warn(
+    "this host withholds CAP_SYS_RESOURCE: oom_score_adj is not lowered, hard limits are not raised, and no container gets it",
+  );
+}

@@ -1,0 +1,117 @@
+import { mkdir } from "node:fs/promises";
+import { type Logger, reasonOf } from "../base/index.ts";
+import type { Config, VersionInfo } from "../config/index.ts";
+import { CriServer, imageHandlers, runtimeHandlers } from "../cri/index.ts";
+import { becomeSubreaper } from "../host/index.ts";
+import { loadAll, type PodDeps } from "../pods/index.ts";
+import { ExitMonitor } from "./exit-monitor.ts";
+import { compose, type Parts } from "./parts.ts";
+import { noteStart, noteStop, type ShutdownFiles } from "./shutdown-files.ts";
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly version: VersionInfo;
+  /** Ends the daemon; containers go on. The process' SIGTERM and SIGINT do so besides. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs the daemon until it is told to stop: builds its parts, takes up what the store has, serves CRI, and puts everything away in
+ * the reverse order. Rejects when it cannot start, naming the part. Containers are never touched by starting or stopping.
+ */
+export async function runDaemon({ config, logger: log, version, signal }: DaemonOptions): Promise<void> {
+  process.title = "crio";
+  process.umask(0o022);
+  becomeSubreaper();
+  const stopping = stopSignal(signal, log);
+  log.info(`Starting CRI-O, version: ${version.version}`, { platform: version.platform, runtime: version.goVersion });
+  const parts = await compose(config, log);
+  const { pods } = parts;
+  const files: ShutdownFiles = {
+    versionFile: config.crio.versionFile,
+    versionFilePersist: config.crio.versionFilePersist,
+    cleanShutdownFile: config.crio.cleanShutdownFile,
+    version: version.version,
+  };
+  const monitor = new ExitMonitor(pods);
+  const server = new CriServer({
+    path: config.api.listen,
+    maxSendBytes: config.api.grpcMaxSendMsgSize,
+    maxReceiveBytes: config.api.grpcMaxRecvMsgSize,
+    runtime: runtimeHandlers({
+      pods,
+      images: parts.images,
+      runtimeVersion: version.version,
+      runtimeConfig: () => config.runtime,
+    }),
+    image: imageHandlers({ pods, images: parts.images, runtimeVersion: version.version, runtimeConfig: () => ({}) }),
+    http: (_request, response) => {
+      response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
+    },
+    log,
+  });
+  try {
+    await prepareDirectories(config);
+    await parts.networks.start();
+    const report = await loadAll(pods);
+    log.info("took up what the store has", { ...report });
+    await pods.hostPorts.keepOnly(
+      pods.pods.list().map(({ record }) => ({ id: record.id, mappings: record.portMappings })),
+    );
+    void collectNetworkGarbage(pods, log);
+    await noteStart(files);
+    const watching = monitor.run();
+    await server.start();
+    log.info("serving CRI", { socket: config.api.listen });
+    await stopping;
+    log.info("stopping; containers go on");
+    await server.stop();
+    monitor.stop();
+    await watching;
+  } finally {
+    monitor.stop();
+    await stopParts(parts, log);
+  }
+  await noteStop(files, config.crio.root, log);
+}
+
+/** What networks hold for pods that are no more is given back once the plugins can be asked. */
+async function collectNetworkGarbage(pods: PodDeps, log: Logger): Promise<void> {
+  try {
+    await pods.networks.whenReady();
+    await pods.networks.collectGarbage(() => pods.pods.list().map(({ record }) => ({ id: record.id })));
+  } catch (error) {
+    log.warn("collecting the garbage of networks failed", { error: reasonOf(error) });
+  }
+}
+
+async function prepareDirectories(config: Config): Promise<void> {
+  for (const path of [config.runtime.containerExitsDir, config.runtime.containerAttachSocketDir]) {
+    await mkdir(path, { recursive: true, mode: 0o755 });
+  }
+}
+
+async function stopParts(parts: Parts, log: Logger): Promise<void> {
+  for (const [name, stop] of parts.stops) {
+    try {
+      await stop();
+    } catch (error) {
+      log.error(`stopping ${name} failed`, { error: reasonOf(error) });
+    }
+  }
+}
+
+function stopSignal(signal: AbortSignal | undefined, log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (name: string) => {
+      log.info(`received ${name}`);
+      resolve();
+    };
+    process.once("SIGTERM", () => stop("SIGTERM"));
+    process.once("SIGINT", () => stop("SIGINT"));
+    process.on("SIGPIPE", () => {});
+    if (signal?.aborted) resolve();
+    signal?.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,24 @@
+import type { Logger } from "../base/index.ts";
+import type { ImageReference, Platform } from "../oci/index.ts";
+import type { RegistryClient } from "../registry/index.ts";
+import type { Store } from "../storage/index.ts";
+import type { LayerFlights } from "./layers.ts";
+import type { SharedWork } from "./shared-work.ts";
+
+/** What the operations on images work with. */
+export interface ImageDeps {
+  readonly store: Store;
+  readonly registry: RegistryClient;
+  /** The full names that a name may stand for, in the order to try them. Rejects a name that cannot be one. */
+  readonly candidates: (name: string) => readonly ImageReference[];
+  readonly pulls: SharedWork<string>;
+  readonly layers: LayerFlights;
+  readonly platform: Platform;
+  readonly pinned: PinnedImages;
+  readonly log: Logger;
+}
+
+/** Which images the kubelet must not collect. */
+export interface PinnedImages {
+  isPinned(names: readonly string[]): boolean;
+}

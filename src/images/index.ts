@@ -1,0 +1,11 @@
+export type { ImageDeps, PinnedImages } from "./deps.ts";
+export { type FoundImage, findImage } from "./find.ts";
+export { type FileSystemUsage, imageFsInfo } from "./fs-info.ts";
+export { LayerFlights } from "./layers.ts";
+export { listImages } from "./list.ts";
+export { pinnedBy } from "./pinned.ts";
+export { type PullRequest, pullImage } from "./pull.ts";
+export { removeImage } from "./remove.ts";
+export { SharedWork } from "./shared-work.ts";
+export { currentImageName, type ImageStatusView, imageInfo, imageStatus } from "./status.ts";
+export { configBytes, type ImageView, manifestAnnotations, repoDigestsOf, viewOf } from "./view.ts";

@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import { Fault, isFault, withStep } from "../base/index.ts";
+import { checkLayersMatch, digestHex, type ImageReference, referenceText } from "../oci/index.ts";
+import type { Credential, ResolvedImage } from "../registry/index.ts";
+import type { ImageDeps } from "./deps.ts";
+import { planLayers } from "./layers.ts";
+
+export interface PullRequest {
+  readonly image: string;
+  readonly auth?: Credential;
+  /** Namespace of the pod that wants it; "" when it is not said. */
+  readonly namespace: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Pulls an image and resolves with its id. Identical pulls at the same time are one, and it ends early only when all its callers
+ * have left. Rejects with the step, the thing and the registry's words; no image is left then, but the layers that had arrived
+ * whole are there for the next pull.
+ */
+export async function pullImage(deps: ImageDeps, request: PullRequest): Promise<string> {
+  if (request.image === "") throw new Fault("invalid", "no image specified");
+  return await deps.pulls.join(keyOf(request), (signal) => pullFirst(deps, request, signal), request.signal);
+}
+
+/** Requests are the same when image, credential and namespace are; the key does not show the credential. */
+function keyOf({ image, auth, namespace }: PullRequest): string {
+  const secret = auth === undefined ? "" : JSON.stringify([auth.username, auth.password, auth.identityToken ?? ""]);
+  return createHash("sha256")
+    .update(JSON.stringify([image, secret, namespace]))
+    .digest("hex");
+}
+
+/** Pulls the first candidate that can be had; rejects with the last one's failure. */
+async function pullFirst(deps: ImageDeps, request: PullRequest, signal: AbortSignal): Promise<string> {
+  let failure: unknown = new Fault("invalid", `no candidates for ${request.image}`);
+  for (const reference of deps.candidates(request.image)) {
+    try {
+      return await pullReference(deps, reference, request.auth, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      failure = error;
+    }
+  }
+  // The kubelet knows this word, and backs off.
+  if (isFault(failure, "unavailable")) throw withStep("RegistryUnavailable", failure);
+  throw withStep(`unable to pull image ${request.image}`, failure);
+}
+
+async function pullReference(
+  deps: ImageDeps,
+  reference: ImageReference,
+  auth: Credential | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const name = referenceText(reference);
+  const log = deps.log.with({ image: name });
+  const resolved = await deps.registry.resolve(reference, {
+    platform: deps.platform,
+    signal,
+    ...(auth === undefined ? {} : { auth }),
+  });
+  checkLayersMatch(resolved.manifest, resolved.config);
+  const layers = planLayers(deps.store, resolved.manifest.layers, resolved.config.rootfs.diffIds);
+  log.debug("image resolved", { digest: resolved.manifestDigest, layers: layers.length });
+  await deps.layers.fetchAll(layers, {
+    source: resolved.source,
+    signal,
+    onBytes: (layer, count) => log.trace("layer bytes", { layer: layer.blob.digest, count }),
+  });
+  return await recordImage(deps, name, resolved, layers.at(-1)?.id);
+}
+
+/** The commit point of a pull: the image's record, with its manifests and config as data. */
+async function recordImage(
+  deps: ImageDeps,
+  name: string,
+  resolved: ResolvedImage,
+  topLayer: string | undefined,
+): Promise<string> {
+  const { manifest, manifestBytes, manifestDigest, list, configBytes } = resolved;
+  const id = digestHex(manifest.config.digest);
+  await deps.store.createImage({
+    id,
+    names: [name],
+    digest: manifestDigest,
+    ...(topLayer === undefined ? {} : { layer: topLayer }),
+    data: [
+      { key: manifest.config.digest, bytes: configBytes },
+      ...(list === undefined ? [] : [{ key: `manifest-${list.digest}`, bytes: list.bytes }]),
+      { key: `manifest-${manifestDigest}`, bytes: manifestBytes },
+      { key: "manifest", bytes: manifestBytes },
+    ],
+  });
+  return id;
+}

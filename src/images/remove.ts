@@ -1,0 +1,23 @@
+import { withStep } from "../base/index.ts";
+import type { ImageDeps } from "./deps.ts";
+import { findImage } from "./find.ts";
+
+/**
+ * Removes an image: by id with all its names, by name that name alone, the image going with its last one. An unknown image is
+ * removed already. Rejects while a container uses it.
+ */
+export async function removeImage(deps: ImageDeps, text: string): Promise<void> {
+  const found = await findImage(deps, text);
+  if (found === undefined) return;
+  const { image, by, name } = found;
+  const left = by === "name" ? image.names.filter((other) => other !== name) : [];
+  if (left.length > 0) {
+    await deps.store.setImageNames(image.id, left);
+    return;
+  }
+  try {
+    await deps.store.removeImage(image.id);
+  } catch (error) {
+    throw withStep("delete image", error);
+  }
+}

@@ -1,0 +1,10 @@
+export type { DnsConfig, PodConfig, PodSecurity } from "./config.ts";
+export type { PodDeps, PodOptions } from "./deps.ts";
+export { findPod } from "./find.ts";
+export { type ContainerFilter, listContainers, listPods, type PodFilter } from "./list.ts";
+export { type LoadReport, loadAll } from "./load.ts";
+export { makePinDirectories } from "./namespaces.ts";
+export { removePod } from "./remove.ts";
+export { runPod } from "./run.ts";
+export { type ContainerStatusView, containerInfo, type PodStatusView, podInfo } from "./status.ts";
+export { noteInfraExit, stopPod } from "./stop.ts";

@@ -1,0 +1,172 @@
+import { access } from "node:fs/promises";
+import { type Logger, reasonOf } from "../base/index.ts";
+import { caughtUp, loadContainer, undoCreation } from "../containers/index.ts";
+import { unpinNamespace } from "../host/index.ts";
+import {
+  type Container,
+  hasMarker,
+  isLive,
+  type Pod,
+  type PodRecord,
+  parseStorageMetadata,
+  podMetadataFrom,
+  podRecordFrom,
+  readSpec,
+  readState,
+  type StorageMetadata,
+  type StoredState,
+  writeMarker,
+} from "../state/index.ts";
+import type { PodDeps } from "./deps.ts";
+import { releaseShm } from "./files.ts";
+import { infraContainerRecord } from "./infra.ts";
+import { namespacePins } from "./namespaces.ts";
+import { networkIdentity } from "./network.ts";
+
+/** What start-up found. */
+export interface LoadReport {
+  readonly pods: number;
+  readonly containers: number;
+  readonly undone: number;
+  readonly failed: number;
+}
+
+interface Found {
+  readonly id: string;
+  readonly metadata: StorageMetadata;
+}
+
+/**
+ * Takes up everything the store has of ours, pods first. A pod or container that cannot be read is left where it is and reported: it
+ * costs itself alone.
+ */
+export async function loadAll(deps: PodDeps): Promise<LoadReport> {
+  const found: Found[] = [];
+  for (const { id, metadata } of await deps.store.containers()) {
+    const ours = parseStorageMetadata(metadata);
+    if (ours !== undefined) found.push({ id, metadata: ours });
+  }
+  const count = { pods: 0, containers: 0, undone: 0, failed: 0 };
+  await forEachOf(
+    found.filter(({ metadata }) => metadata.isPod),
+    async ({ id, metadata }) => {
+      const pod = await quietly(deps.log, "pod", id, () => loadPod(deps, id, metadata));
+      count[pod === "failed" ? "failed" : pod === undefined ? "undone" : "pods"] += 1;
+    },
+  );
+  await forEachOf(
+    found.filter(({ metadata }) => !metadata.isPod),
+    async ({ id, metadata }) => {
+      const loaded = await quietly(deps.log, "container", id, () => loadContainer(deps, id, metadata));
+      if (loaded === "failed") count.failed += 1;
+      else if (loaded.is === "loaded") count.containers += 1;
+      else if (loaded.is === "undone") {
+        count.undone += 1;
+        deps.log.warn("undid what was left of a container", { containerID: id, why: loaded.why });
+      }
+    },
+  );
+  return count;
+}
+
+const atOnce = 8;
+
+async function forEachOf<T>(list: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...list];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+async function quietly<T>(log: Logger, what: string, id: string, work: () => Promise<T>): Promise<T | "failed"> {
+  try {
+    return await work();
+  } catch (error) {
+    log.error(`a ${what} of the store cannot be taken up; it stays on disk`, { id, error: reasonOf(error) });
+    return "failed";
+  }
+}
+
+/** The pod as it stands; undefined when it was the remains of a creation, which are given back. */
+async function loadPod(deps: PodDeps, id: string, metadata: StorageMetadata): Promise<Pod | undefined> {
+  const dirs = { dir: deps.store.containerDir(id), runDir: deps.store.containerRunDir(id) };
+  const spec = await readSpec(dirs.dir);
+  const stored = spec === undefined ? undefined : await readState(dirs.dir);
+  if (spec === undefined || stored === undefined) {
+    await undoPod(
+      deps,
+      id,
+      metadata,
+      spec?.linux?.cgroupsPath === undefined ? undefined : podRecordFrom(id, spec, dirs),
+    );
+    deps.log.warn("undid what was left of a pod's creation", { pod: id, name: metadata.podName });
+    return undefined;
+  }
+  const record = podRecordFrom(id, spec, dirs);
+  const infra = await loadInfra(deps, record, { spec, ...stored });
+  const namespacesGone = !(await namespacesAreThere(record));
+  const marked = await hasMarker(dirs.dir, "stopped");
+  const stopped = marked || namespacesGone || (record.hasInfraProcess && !isLive(infra));
+  if (stopped && !marked) await writeMarker(dirs.dir, "stopped");
+  const networkStopped = await hasMarker(dirs.dir, "network-stopped");
+  const network =
+    record.hostNetwork || networkStopped ? undefined : await deps.networks.cached(networkIdentity(record));
+  const pod: Pod = { record, spec, stopped, networkStopped, ips: network?.ips ?? [], infra };
+  deps.names.reserve(record.name, id);
+  deps.names.reserve(record.infraName, id);
+  deps.pods.put(pod);
+  return pod;
+}
+
+async function loadInfra(
+  deps: PodDeps,
+  record: PodRecord,
+  stored: StoredState & { readonly spec: Pod["spec"] },
+): Promise<Container> {
+  const { init, monitor, state, spec } = stored;
+  const container: Container = {
+    record: infraContainerRecord(record),
+    spec,
+    state,
+    ...(record.hasInfraProcess && init !== undefined ? { init } : {}),
+    ...(record.hasInfraProcess && monitor !== undefined ? { monitor } : {}),
+  };
+  return record.hasInfraProcess ? await caughtUp(deps, container) : container;
+}
+
+/** After a reboot the pins are gone with the tmpfs they lay on: the pod's processes are, too. */
+async function namespacesAreThere(record: PodRecord): Promise<boolean> {
+  for (const path of Object.values(record.namespaces)) {
+    if (path === undefined) continue;
+    try {
+      await access(path);
+    } catch {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Gives back what a pod's creation had acquired when it was cut off; every name of it derives from the id. */
+async function undoPod(
+  deps: PodDeps,
+  id: string,
+  metadata: StorageMetadata,
+  record: PodRecord | undefined,
+): Promise<void> {
+  const pins = namespacePins(deps.options.namespacesDir, id);
+  const identity = networkIdentity({
+    id,
+    metadata: podMetadataFrom(metadata),
+    namespaces: pins,
+    cgroupParent: record?.cgroupParent ?? "",
+    annotations: record?.annotations ?? {},
+  });
+  await deps.networks.detach(identity, { signal: AbortSignal.timeout(60_000) });
+  for (const path of Object.values(pins)) await unpinNamespace(path);
+  const runDir = deps.store.containerRunDir(id);
+  releaseShm(runDir);
+  if (record !== undefined) await deps.cgroups.removeInfraCgroup(record.cgroupParent, id);
+  await undoCreation(deps, id, runDir);
+}

@@ -1,0 +1,84 @@
+import { rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, withStep } from "../base/index.ts";
+import { everyStep, releaseFromRuntime, releaseMonitor } from "../containers/index.ts";
+import { unpinNamespace } from "../host/index.ts";
+import { forgetExit } from "../runtime/index.ts";
+import { type Pod, type PodRecord, writeMarker } from "../state/index.ts";
+import type { PodDeps } from "./deps.ts";
+import { releaseShm } from "./files.ts";
+import { closeHostPorts, networkIdentity } from "./network.ts";
+
+/** How long giving back a pod's network may take: plugins that hang are killed then. */
+const detachTimeoutMs = 60_000;
+
+/**
+ * Gives back a pod's network, and marks that. Idempotent. Rejects with the plugin's words; the pod's record stays then, and
+ * whoever stops or removes it next tries again.
+ */
+export async function releaseNetwork(deps: PodDeps, record: PodRecord): Promise<void> {
+  if (record.hostNetwork) return;
+  const now = deps.pods.get(record.id);
+  if (now?.networkStopped) return;
+  try {
+    await closeHostPorts(deps, record);
+    await deps.networks.detach(networkIdentity(record), { signal: AbortSignal.timeout(detachTimeoutMs) });
+  } catch (error) {
+    throw withStep(`network teardown failed for pod sandbox ${record.name}(${record.id})`, error);
+  }
+  await writeMarker(record.dir, "network-stopped");
+  if (now !== undefined) deps.pods.change(record.id, (pod) => ({ ...pod, networkStopped: true }));
+}
+
+/** Unpins a pod's namespaces; they end with their last process. Idempotent. */
+export async function releaseNamespaces(record: PodRecord): Promise<void> {
+  for (const path of Object.values(record.namespaces)) if (path !== undefined) await unpinNamespace(path);
+}
+
+/**
+ * Gives back everything a pod holds, and then its record. Its containers are gone already. Idempotent; tries every step whatever
+ * the others say. When one fails the record stays, and the Fault names the step.
+ */
+export async function releasePod(deps: PodDeps, pod: Pod): Promise<void> {
+  const { record } = pod;
+  await everyStep(`removing pod ${record.id}`, [
+    ["its infra container", () => releaseInfra(deps, pod)],
+    ["unmounting /dev/shm", () => releaseShm(record.runDir)],
+    ["releasing its network", () => releaseNetwork(deps, record)],
+    ["releasing its namespaces", () => releaseNamespaces(record)],
+  ]);
+  await deps.store.deleteContainer(record.id);
+  await removeEmptyLogDirectory(deps, record);
+  deps.names.release(record.name, record.id);
+  deps.names.release(record.infraName, record.id);
+  if (deps.pods.get(record.id) === undefined) return;
+  deps.pods.remove(record.id);
+  deps.events.publish({ type: "deleted", containerId: record.id, podId: record.id, atNs: deps.clock.nowNs() });
+}
+
+/** Gives back the infra process with its monitor, or the empty cgroup that stands for it. Idempotent. */
+export async function releaseInfra(deps: PodDeps, { record, infra }: Pod): Promise<void> {
+  if (!record.hasInfraProcess) {
+    await deps.cgroups.removeInfraCgroup(record.cgroupParent, record.id);
+    return;
+  }
+  const monitor = { containerId: record.id, parent: record.cgroupParent };
+  await everyStep("removing the infra container", [
+    ["deleting it in the runtime", () => releaseFromRuntime(deps, infra.record)],
+    ["ending its monitor", () => releaseMonitor(infra.monitor)],
+    ["removing its exit file", () => forgetExit(deps.options.exitsDir, record.id)],
+    ["removing its attach link", () => rm(join(deps.options.attachDir, record.id), { force: true })],
+    ["removing its monitor's cgroup", () => deps.cgroups.removeMonitorCgroup(monitor)],
+    ["unmounting its root file system", () => deps.store.unmountContainer(record.id)],
+  ]);
+}
+
+/** The log directory that the daemon itself chose goes with the pod, unless logs are in it; the kubelet's own is the kubelet's. */
+async function removeEmptyLogDirectory(deps: PodDeps, record: PodRecord): Promise<void> {
+  if (!record.logDirectory.startsWith(`${deps.options.logDir}/`)) return;
+  try {
+    await rmdir(record.logDirectory);
+  } catch (error) {
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(errnoOf(error) ?? "")) throw error;
+  }
+}

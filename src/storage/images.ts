@@ -1,0 +1,215 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, Fault } from "../base/index.ts";
+import { readBounded, writeFileAtomic } from "../host/index.ts";
+import { digestOf } from "../oci/index.ts";
+import { LayerTrash } from "./layer-trash.ts";
+import { bigDataFileName, checkStoreId, isStoreId } from "./paths.ts";
+import { newImageRecord, parseImage, type StoredImage, withData, withNames } from "./records/image-record.ts";
+import { type JsonRecord, textsField, withValues } from "./records/json-records.ts";
+import type { StoredLayer } from "./records/layer-record.ts";
+import type { RecordDraft } from "./records/record-table.ts";
+import type { RecordView } from "./records/snapshot.ts";
+import type { StoreParts } from "./store-parts.ts";
+
+export interface ImageData {
+  /** `manifest`, `manifest-<digest>`, the config's digest, `signatures` … */
+  readonly key: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface NewImageOptions {
+  /** The hex digits of the config's digest. */
+  readonly id: string;
+  /** Full references. Other images lose these names. */
+  readonly names: readonly string[];
+  /** Of the manifest. */
+  readonly digest?: string;
+  /** The topmost layer, which must be in the store. */
+  readonly layer?: string;
+  /** Default: now. */
+  readonly createdNs?: bigint;
+  readonly data: readonly ImageData[];
+}
+
+const maxDataBytes = 64 * 2 ** 20;
+
+/** See `Store.createImage`. */
+export async function createImage(parts: StoreParts, options: NewImageOptions): Promise<StoredImage> {
+  const { id, names, layer, data } = options;
+  checkStoreId(id);
+  return parts.layers.read((layers) =>
+    parts.images.write(async (draft) => {
+      const below = layer === undefined ? undefined : layers.get(layer);
+      if (layer !== undefined && (below === undefined || below.incomplete)) {
+        throw new Fault("not-found", `image ${id} cannot be recorded: its layer ${layer} is not in the store`);
+      }
+      const before = draft.get(id);
+      if (before !== undefined && before.layer !== layer) {
+        throw new Fault("exists", `image ${id} is in the store already, with other layers`);
+      }
+      await writeData(parts, id, data);
+      const createdNs = options.createdNs ?? parts.clock.nowNs();
+      const fresh = () => newImageRecord({ id, digest: options.digest, layer, createdNs });
+      const record = before === undefined ? fresh() : withDigest(draft.record(id), options.digest);
+      const items = data.map(({ key, bytes }) => ({ key, size: bytes.length, digest: digestOf(bytes) }));
+      draft.put(withData(record, items));
+      giveNames(draft, id, [...names, ...(before?.names ?? [])]);
+      await draft.save();
+      return parseImage(draft.record(id));
+    }),
+  );
+}
+
+function withDigest(record: JsonRecord, digest: string | undefined): JsonRecord {
+  return digest === undefined ? record : withValues(record, { digest });
+}
+
+async function writeData(parts: StoreParts, id: string, data: readonly ImageData[]): Promise<void> {
+  const directory = join(parts.paths.imagesDir, id);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (const { key, bytes } of data) {
+    if (bytes.length > maxDataBytes)
+      throw new Fault("exhausted", `image data ${key} is larger than ${maxDataBytes} bytes`);
+    await writeFileAtomic(join(directory, bigDataFileName(key)), bytes, { mode: 0o600, durable: true });
+  }
+}
+
+/** Gives an image these names and no others; whoever had one of them loses it. */
+function giveNames(draft: RecordDraft<StoredImage>, id: string, names: readonly string[]): void {
+  for (const name of names) {
+    const owner = draft.named(name);
+    if (owner === undefined || owner.id === id) continue;
+    const record = draft.record(owner.id);
+    draft.put(
+      withNames(
+        record,
+        textsField(record, "names").filter((other) => other !== name),
+      ),
+    );
+  }
+  draft.put(withNames(draft.record(id), names));
+}
+
+/** See `Store.setImageNames`. */
+export async function setImageNames(parts: StoreParts, id: string, names: readonly string[]): Promise<void> {
+  await parts.images.write(async (draft) => {
+    giveNames(draft, id, names);
+    await draft.save();
+  });
+}
+
+/** See `Store.imageData`. */
+export async function imageData(parts: StoreParts, id: string, key: string): Promise<Buffer | undefined> {
+  const image = await parts.images.read((images) => images.get(id));
+  if (image === undefined || !image.dataNames.includes(key)) return undefined;
+  try {
+    return await readBounded(join(parts.paths.imagesDir, image.id, bigDataFileName(key)), maxDataBytes);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** See `Store.imageConfig`. */
+export async function imageConfig(parts: StoreParts, id: string): Promise<Buffer> {
+  const image = await parts.images.read((images) => images.get(id));
+  if (image === undefined) throw new Fault("not-found", `no image ${id} in the store`);
+  // The id is the hash of the config, except for images that are known by the table of contents of a layer.
+  const keys = [`sha256:${id}`, ...image.dataNames.filter((key) => /^sha(?:256|384|512):/.test(key))];
+  for (const key of new Set(keys)) {
+    const bytes = await imageData(parts, id, key);
+    if (bytes !== undefined) return bytes;
+  }
+  throw new Fault("corrupt", `image ${id} has no config in the store; pull it again`);
+}
+
+/** See `Store.layersOf`. */
+export function chainOf(layers: RecordView<StoredLayer>, top: string | undefined): readonly StoredLayer[] {
+  const chain: StoredLayer[] = [];
+  const seen = new Set<string>();
+  for (let id = top; id !== undefined; id = chain.at(-1)?.parent) {
+    const layer = layers.get(id);
+    if (layer === undefined) throw new Fault("corrupt", `layer ${id} is missing in the store`);
+    if (seen.has(id)) throw new Fault("corrupt", `layer ${id} is its own ancestor`);
+    seen.add(id);
+    chain.push(layer);
+  }
+  return chain;
+}
+
+/** See `Store.imageSize`. */
+export async function imageSize(parts: StoreParts, id: string): Promise<bigint> {
+  const [image, layers] = await parts.layers.read((all) =>
+    parts.images.read((images) => {
+      const found = images.get(id);
+      if (found === undefined) throw new Fault("not-found", `no image ${id} in the store`);
+      return [found, chainOf(all, found.layer)] as const;
+    }),
+  );
+  let size = 0n;
+  for (const layer of layers) {
+    if (layer.diffSize === undefined) throw new Fault("corrupt", `the size of layer ${layer.id} is unknown`);
+    size += BigInt(layer.diffSize);
+  }
+  for (const bytes of [...image.dataSizes.values(), ...image.signatureSizes]) size += BigInt(bytes);
+  return size;
+}
+
+/** See `Store.removeImage`. */
+export async function removeImage(parts: StoreParts, id: string): Promise<readonly string[]> {
+  const trash = new LayerTrash(parts);
+  try {
+    return await parts.layers.write((layers) =>
+      parts.images.write((images) =>
+        parts.containers.read(async (containers) => {
+          const image = images.get(id);
+          if (image === undefined) return [];
+          const user = containers.all.find(({ imageId }) => imageId === id);
+          if (user !== undefined) {
+            throw new Fault("precondition", `image used by ${user.id}: image is in use by a container`);
+          }
+          images.remove(id);
+          await images.save();
+          const usedLayers = new Set([
+            ...images.all.flatMap(({ layer, mappedLayers }) => [layer, ...mappedLayers]),
+            ...containers.all.map(({ layerId }) => layerId),
+          ]);
+          return await removeUnusedLayers(layers, image, usedLayers, trash);
+        }),
+      ),
+    );
+  } finally {
+    await trash.empty();
+    await removeData(parts, id);
+  }
+}
+
+/** Removes the data of an image that is no longer recorded, unless it was recorded again meanwhile. */
+async function removeData(parts: StoreParts, id: string): Promise<void> {
+  await parts.images.write(async (images) => {
+    if (images.get(id) !== undefined || !isStoreId(id)) return;
+    await rm(join(parts.paths.imagesDir, id), { recursive: true, force: true }); // a handful of files
+  });
+}
+
+/** Removes the image's layers from the top down, as far as nothing else uses them or stands on them. */
+async function removeUnusedLayers(
+  layers: RecordDraft<StoredLayer>,
+  image: StoredImage,
+  used: ReadonlySet<string | undefined>,
+  trash: LayerTrash,
+): Promise<readonly string[]> {
+  const removed: string[] = [];
+  const isFree = (id: string) => !used.has(id) && !layers.all.some(({ parent }) => parent === id);
+  for (const top of [...image.mappedLayers, image.layer]) {
+    for (let id = top; id !== undefined && isFree(id); ) {
+      const layer = layers.get(id);
+      if (layer === undefined) break;
+      await trash.discard(layers, id);
+      removed.push(id);
+      id = layer.parent;
+    }
+  }
+  return removed;
+}

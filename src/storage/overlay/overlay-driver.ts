@@ -1,0 +1,178 @@
+import { access, chmod, chown, mkdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, Fault, type Logger } from "../../base/index.ts";
+import { bindMount, mountEntryOf, mountOverlay, setPropagation, unmount, writeFileAtomic } from "../../host/index.ts";
+import type { DriverOptions } from "../driver-options.ts";
+import type { StorePaths } from "../paths.ts";
+import type { TempDir } from "../temp-dir.ts";
+import { detachMountsBelow } from "./detach-mounts.ts";
+import { checkOverlay, type FeatureProbe, supportsVolatile } from "./features.ts";
+import {
+  fillLayerDirectory,
+  inheritedRootAttributes,
+  setRootAttributes,
+  tieLayer,
+  untieLayer,
+} from "./layer-directory.ts";
+import { lowerDirectories, readLower } from "./layer-links.ts";
+
+export interface LayerMountOptions {
+  readonly volatile: boolean;
+  /** SELinux label of everything in the mount; `""` for none. */
+  readonly label: string;
+  /** In place of the store's. */
+  readonly mountOptions: readonly string[];
+}
+
+/**
+ * The directories and mounts of layers, in the layout of containers/storage's overlay driver (reference: ondisk.md 2.4).
+ * Knows no records: callers hold the lock of the layers while they change something here.
+ */
+export class OverlayDriver {
+  readonly #home: string;
+  readonly #probe: FeatureProbe;
+  readonly #options: DriverOptions;
+  #volatile: Promise<boolean> | undefined;
+
+  constructor(paths: StorePaths, options: DriverOptions, log: Logger) {
+    this.#home = paths.driverHome;
+    this.#options = options;
+    this.#probe = { home: paths.driverHome, runHome: paths.driverRunHome, log };
+  }
+
+  /** Makes the driver's directories. Rejects when overlays cannot be mounted there. Under the lock of the whole store. */
+  async open(): Promise<void> {
+    await mkdir(this.#home, { recursive: true, mode: 0o700 });
+    await mkdir(this.#probe.runHome, { recursive: true, mode: 0o700 });
+    const links = join(this.#home, "l");
+    await mkdir(links, { recursive: true });
+    await chmod(links, 0o755);
+    if (!this.#options.skipMountHome) await this.#makePrivate();
+    await checkOverlay(this.#probe);
+    await writeFileAtomic(join(this.#home, ".has-mount-program"), "false", { mode: 0o600, durable: false });
+  }
+
+  /** Takes the private mount of the driver's directory away again. Rejects with Fault("precondition") while something is mounted in it. */
+  async close(): Promise<void> {
+    const entry = this.#options.skipMountHome ? undefined : await mountEntryOf(this.#home);
+    // A whole file system that the administrator has mounted here shows its root, our bind mount this directory.
+    // Not detached: another program may be mounting a container in it at this moment, and would lose that mount.
+    if (entry !== undefined && entry.root !== "/") unmount(this.#home);
+  }
+
+  /** Where the store's temporary directories for layers are. */
+  get tempDirs(): string {
+    return join(this.#home, "tempdirs");
+  }
+
+  layerDirectory(id: string): string {
+    return join(this.#home, id);
+  }
+
+  mountPoint(id: string): string {
+    return join(this.#home, id, "merged");
+  }
+
+  /** What a layer adds to those below it; for a container, what it has written. */
+  diffDirectory(id: string): string {
+    return join(this.#home, id, "diff");
+  }
+
+  async exists(id: string): Promise<boolean> {
+    return access(this.layerDirectory(id)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Makes an empty layer on top of `parent`. */
+  async create(id: string, parent: string | undefined): Promise<void> {
+    const directory = this.layerDirectory(id);
+    await mkdir(directory, { mode: 0o700 });
+    await fillLayerDirectory(directory, await inheritedRootAttributes(this.#home, parent));
+    await tieLayer(this.#home, directory, id, parent);
+  }
+
+  /** Makes the layer `id` of a directory that was filled elsewhere on this file system. */
+  async adopt(
+    directory: string,
+    id: string,
+    { parent, hasRootEntry }: { readonly parent: string | undefined; readonly hasRootEntry: boolean },
+  ): Promise<void> {
+    if (!hasRootEntry) await setRootAttributes(directory, await inheritedRootAttributes(this.#home, parent));
+    await tieLayer(this.#home, directory, id, parent);
+    await rename(directory, this.layerDirectory(id));
+  }
+
+  /** Moves a layer out of the store, with its link; one that is not there is fine. */
+  async discard(id: string, trash: TempDir): Promise<void> {
+    const directory = this.layerDirectory(id);
+    await detachMountsBelow(directory);
+    await untieLayer(this.#home, directory);
+    await trash.take(directory);
+  }
+
+  /** Mounts the layer read-write on top of all below it, at its mount point. */
+  async mount(id: string, options: LayerMountOptions): Promise<void> {
+    const directory = this.layerDirectory(id);
+    const lower = await readLower(directory);
+    const lowers = lower === undefined ? [join(directory, "empty")] : await lowerDirectories(this.#home, lower);
+    const work = join(directory, "work");
+    const target = this.mountPoint(id);
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    // The kernel's mark of an unclean volatile mount, which would refuse the next one: the data was given up with it.
+    await rm(join(work, "work", "incompat", "volatile"), { recursive: true, force: true });
+    mountOverlay({
+      target,
+      lowers,
+      upper: join(directory, "diff"),
+      work,
+      options: await this.#optionsOf(options),
+    });
+  }
+
+  /** Takes the mount of a layer away, whoever uses it still; one that is not there is fine. */
+  async unmount(id: string): Promise<void> {
+    const target = this.mountPoint(id);
+    while (unmount(target, { detach: true }));
+    await this.#freshMountPoint(id, target);
+  }
+
+  /** Whether the layer is mounted at its mount point, as far as this mount namespace shows. */
+  async isMounted(id: string): Promise<boolean> {
+    return (await mountEntryOf(this.mountPoint(id)))?.fsType === "overlay";
+  }
+
+  /** A new directory in the place of the mount point: other mount namespaces that still have the mount lose it with the old one. */
+  async #freshMountPoint(id: string, target: string): Promise<void> {
+    const fresh = join(this.layerDirectory(id), "merged.1");
+    try {
+      const { uid, gid } = await stat(target);
+      await mkdir(fresh, { recursive: true, mode: 0o700 });
+      await chown(fresh, uid, gid);
+      await rename(fresh, target);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }
+  }
+
+  async #optionsOf(options: LayerMountOptions): Promise<readonly string[]> {
+    const words = [...(options.mountOptions.length > 0 ? options.mountOptions : this.#options.mountOptions)];
+    if (options.volatile && !words.includes("volatile") && (await this.#supportsVolatile())) words.push("volatile");
+    if (options.label !== "") {
+      if (options.label.includes('"')) throw new Fault("invalid", "an SELinux label with a quotation mark in it");
+      words.push(`context="${options.label}"`);
+    }
+    return words;
+  }
+
+  #supportsVolatile(): Promise<boolean> {
+    this.#volatile ??= supportsVolatile(this.#probe);
+    return this.#volatile;
+  }
+
+  async #makePrivate(): Promise<void> {
+    if ((await mountEntryOf(this.#home)) === undefined) bindMount(this.#home, this.#home);
+    setPropagation(this.#home, "private");
+  }
+}

@@ -1,0 +1,107 @@
+import type { DiskUsage } from "../host/index.ts";
+import type { Digest } from "../oci/index.ts";
+import type { NewContainerOptions, UnmountOptions } from "./containers.ts";
+import type { ImageData, NewImageOptions } from "./images.ts";
+import type { CommitOptions, StagedLayer, StageOptions } from "./layers.ts";
+import type { StoredContainer } from "./records/container-record.ts";
+import type { StoredImage } from "./records/image-record.ts";
+import type { StoredLayer } from "./records/layer-record.ts";
+
+export type {
+  CommitOptions,
+  ImageData,
+  NewContainerOptions,
+  NewImageOptions,
+  StagedLayer,
+  StageOptions,
+  UnmountOptions,
+};
+
+/**
+ * Images, their layers, and containers' root file systems, in the layout of containers/storage's overlay driver, shared
+ * with every other program that knows it. What others change is seen at the next call.
+ *
+ * Anything may reject with Fault("deadline") when another program holds a lock for too long, and with Fault("corrupt")
+ * when the store's files are damaged. What is said of an id holds for full ids; `find…` take names and beginnings too.
+ */
+export interface Store {
+  readonly graphRoot: string;
+  readonly runRoot: string;
+  /** Where the data of images is, `overlay-images`. */
+  readonly imagesDir: string;
+  readonly containersDir: string;
+
+  /** All images, in no order that means anything. */
+  images(): Promise<readonly StoredImage[]>;
+  image(id: string): Promise<StoredImage | undefined>;
+  /** By id, by name, or by the beginning of an id if no other begins so. */
+  findImage(text: string): Promise<StoredImage | undefined>;
+  /** A data item of an image, of at most 64 MiB; undefined when the image or the item is not there. */
+  imageData(id: string, key: string): Promise<Buffer | undefined>;
+  /** The image's config. Rejects with Fault("not-found") without the image, Fault("corrupt") without the config. */
+  imageConfig(id: string): Promise<Buffer>;
+  /** The image's manifest, the one for this platform where it was pulled from a list. */
+  imageManifest(id: string): Promise<Buffer | undefined>;
+  /** Bytes of all layers uncompressed, data items and signatures, as CRI-O counts. Rejects with Fault("corrupt") when a layer is missing. */
+  imageSize(id: string): Promise<bigint>;
+  /** The image's layers, topmost first. Rejects as `imageSize`. */
+  layersOf(imageId: string): Promise<readonly StoredLayer[]>;
+  /**
+   * Records an image; its layers must be in the store. One that is there already gets the names and data added.
+   * Other images lose the names given. Rejects with Fault("exists") when it is there with other layers.
+   */
+  createImage(options: NewImageOptions): Promise<StoredImage>;
+  /** The image has these names and no others from now on; other images lose them. Rejects with Fault("not-found"). */
+  setImageNames(id: string, names: readonly string[]): Promise<void>;
+  /**
+   * Removes an image and those of its layers that nothing else needs, whose ids it resolves with. An unknown image is
+   * fine. Rejects with Fault("precondition", "image used by <container id>: …") while a container is made from it.
+   */
+  removeImage(id: string): Promise<readonly string[]>;
+
+  /** The id of a layer with this content on top of `parent`; undefined for a base layer. Pure. */
+  layerIdOf(parent: string | undefined, diffId: Digest): string;
+  /** Whether the layer is in the store, complete. */
+  hasLayer(id: string): Promise<boolean>;
+  layer(id: string): Promise<StoredLayer | undefined>;
+  /**
+   * Unpacks a layer beside the store while its bytes arrive (plain, gzip or zstd, found out by looking), in a confined
+   * thread; two at a time, others wait. The caller compares the digests, then commits or discards it.
+   * Rejects with a Fault that names the entry (corrupt, invalid, exhausted, unimplemented), with what `blob` throws, or
+   * with the signal's reason; nothing of it is left then.
+   */
+  stageLayer(blob: AsyncIterable<Uint8Array>, options: StageOptions): Promise<StagedLayer>;
+  /**
+   * Puts a staged layer into the store. One with this id that is there already stays, and this one is discarded.
+   * Rejects with Fault("not-found") without the parent; the staged layer is then the caller's to discard.
+   */
+  commitLayer(layer: StagedLayer, options: CommitOptions): Promise<void>;
+
+  /** All containers, also those of other programs. */
+  containers(): Promise<readonly StoredContainer[]>;
+  container(id: string): Promise<StoredContainer | undefined>;
+  /** By id, by name, or by the beginning of an id if no other begins so. */
+  findContainer(text: string): Promise<StoredContainer | undefined>;
+  /**
+   * Records a container and makes its writable layer and directories. Rejects with Fault("exists") when the id or a name
+   * is taken, Fault("not-found") without the image; nothing is left then.
+   */
+  createContainer(options: NewContainerOptions): Promise<StoredContainer>;
+  /** Rejects with Fault("not-found"). */
+  setContainerMetadata(id: string, metadata: string): Promise<void>;
+  /** Mounts the container's root file system and counts that; resolves with its path. Rejects with Fault("not-found"). */
+  mountContainer(id: string): Promise<string>;
+  /** Unmounts it, however often it was mounted, unless `countDown`. Fine when it is not mounted, or not there. */
+  unmountContainer(id: string, options?: UnmountOptions): Promise<void>;
+  /** Unmounts and removes all that belongs to a container, also to one whose creation was cut off. Idempotent; on failure the record stays. */
+  deleteContainer(id: string): Promise<void>;
+  /** The directory for what a container keeps until it is removed, made by `createContainer`. Pure; throws Fault("invalid") for what is no id. */
+  containerDir(id: string): string;
+  /** The same for what it keeps until the next boot. */
+  containerRunDir(id: string): string;
+  /** What a container has written to its root file system. Rejects with Fault("not-found"). */
+  containerUsage(id: string, signal?: AbortSignal): Promise<DiskUsage>;
+
+  /** Ends what is under way, which fails; takes the driver's mount away unless a container is mounted. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,71 @@
+/**
+ * The worker thread that unpacks layers and removes trees: everything in it that touches files is synchronous, and for a
+ * layer confined to the layer's directory. Decompression is asynchronous but touches no files.
+ */
+import { closeSync, openSync, unlinkSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { parentPort } from "node:worker_threads";
+import { codeOf, reasonOf } from "../../base/index.ts";
+import { Confinement } from "./confine.ts";
+import { LayerUnpacking } from "./layer-unpacking.ts";
+import { removeTree } from "./remove-tree.ts";
+import type { FromWorker, ToWorker } from "./worker-messages.ts";
+
+const port = parentPort;
+if (port !== null) {
+  // The pool's threads inherit the root directory of the thread that starts them: they must exist before any chroot.
+  await stat("/");
+  const confinement = new Confinement();
+  let unpacking: { readonly layer: LayerUnpacking; readonly fds: readonly number[] } | undefined;
+  let turn = Promise.resolve();
+
+  const answer = (message: FromWorker) => port.postMessage(message);
+
+  const stop = () => {
+    confinement.leave();
+    unpacking?.layer.close();
+    for (const fd of unpacking?.fds ?? []) closeSync(fd);
+    unpacking = undefined;
+  };
+
+  const start = (job: ToWorker & { is: "unpack" }) => {
+    const tarSplitFd = openSync(job.tarSplitFile, "wx", 0o600);
+    const scratchFd = openSync(job.scratchFile, "wx+", 0o600);
+    unlinkSync(job.scratchFile);
+    const { limits, ignoreChownErrors } = job;
+    const layer = new LayerUnpacking({ tarSplitFd, scratchFd, limits, ignoreChownErrors });
+    unpacking = { layer, fds: [tarSplitFd, scratchFd] };
+    confinement.enter(job.directory);
+  };
+
+  const handle = async (message: ToWorker) => {
+    switch (message.is) {
+      case "unpack":
+        return start(message);
+      case "chunk": {
+        if (unpacking === undefined) return; // what was on the way when the job failed
+        const { buffer, byteOffset, byteLength } = message.bytes;
+        await unpacking.layer.write(Buffer.from(buffer, byteOffset, byteLength));
+        return answer({ is: "consumed", bytes: byteLength });
+      }
+      case "end": {
+        if (unpacking === undefined) return;
+        const layer = await unpacking.layer.finish();
+        stop();
+        return answer({ is: "unpacked", layer });
+      }
+      case "remove":
+        removeTree(message.directory);
+        return answer({ is: "removed" });
+    }
+  };
+
+  port.on("message", (message: ToWorker) => {
+    turn = turn
+      .then(() => handle(message))
+      .catch((error: unknown) => {
+        stop();
+        answer({ is: "failed", code: codeOf(error), message: reasonOf(error) });
+      });
+  });
+}

@@ -1,0 +1,122 @@
+import { Fault } from "../../base/index.ts";
+import { workerFile } from "../../host/index.ts";
+import { Interrupt } from "./interrupt.ts";
+import type { UnpackedLayer } from "./layer-unpacking.ts";
+import type { FromWorker, ToWorker } from "./worker-messages.ts";
+import { type WorkerJob, WorkerPool } from "./worker-pool.ts";
+
+export type UnpackPlan = Omit<ToWorker & { readonly is: "unpack" }, "is">;
+
+export interface LayerWorkersOptions {
+  /** Layers unpacked at the same time; further ones wait. */
+  readonly unpacking: number;
+  readonly idleMs: number;
+}
+
+/** The work on layers that must not happen on the main thread: unpacking them, and removing trees. */
+export class LayerWorkers {
+  readonly #unpackers: WorkerPool;
+  /** Of its own, so that removing a container does not wait for the layers of a pull. */
+  readonly #removers: WorkerPool;
+
+  constructor({ unpacking, idleMs }: LayerWorkersOptions) {
+    const file = workerFile(import.meta.url, "layer-worker");
+    this.#unpackers = new WorkerPool({ file, size: unpacking, idleMs });
+    this.#removers = new WorkerPool({ file, size: 1, idleMs });
+  }
+
+  /**
+   * Unpacks `blob`, of which at most `maxBytesInFlight` are on the way to the worker at any time. Rejects with a Fault
+   * that names the entry, with what `blob` throws, or with the signal's reason; the worker has then stopped writing, and
+   * what it wrote is the caller's to remove.
+   */
+  async unpack(blob: AsyncIterable<Uint8Array>, plan: UnpackPlan, signal: AbortSignal): Promise<UnpackedLayer> {
+    return this.#unpackers.run((worker) => unpackWith(worker, blob, plan, signal), signal);
+  }
+
+  /** Removes a directory tree, see remove-tree.ts. */
+  async remove(directory: string, signal?: AbortSignal): Promise<void> {
+    await this.#removers.run(async (worker) => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      worker.onMessage = (message) => {
+        if (message.is === "removed") resolve();
+        if (message.is === "failed") reject(faultOf(message));
+      };
+      worker.send({ is: "remove", directory });
+      await Promise.race([promise, worker.died]);
+    }, signal);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#unpackers.close(), this.#removers.close()]);
+  }
+}
+
+const maxBytesInFlight = 4 * 2 ** 20;
+const maxMessageBytes = 2 ** 20;
+
+async function unpackWith(
+  worker: WorkerJob,
+  blob: AsyncIterable<Uint8Array>,
+  plan: UnpackPlan,
+  signal: AbortSignal,
+): Promise<UnpackedLayer> {
+  const interrupt = new Interrupt();
+  const { promise: unpacked, resolve } = Promise.withResolvers<UnpackedLayer>();
+  let inFlight = 0;
+  let onConsumed = () => {};
+  worker.onMessage = (message) => {
+    if (message.is === "unpacked") resolve(message.layer);
+    if (message.is === "failed") interrupt.raise(faultOf(message));
+    if (message.is !== "consumed") return;
+    inFlight -= message.bytes;
+    onConsumed();
+  };
+  worker.died.catch((error) => interrupt.raise(error));
+  const onAbort = () => interrupt.raise(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+
+  const send = async (bytes: Uint8Array) => {
+    while (inFlight > 0 && inFlight + bytes.length > maxBytesInFlight) {
+      const { promise: consumed, resolve: wake } = Promise.withResolvers<void>();
+      onConsumed = wake;
+      await interrupt.wait(consumed);
+    }
+    inFlight += bytes.length;
+    worker.send({ is: "chunk", bytes });
+  };
+
+  try {
+    signal.throwIfAborted();
+    worker.send({ is: "unpack", ...plan });
+    await forEachChunk(blob, interrupt, async (bytes) => {
+      for (let at = 0; at < bytes.length; at += maxMessageBytes) await send(bytes.subarray(at, at + maxMessageBytes));
+    });
+    worker.send({ is: "end" });
+    return await interrupt.wait(unpacked);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function forEachChunk(
+  blob: AsyncIterable<Uint8Array>,
+  interrupt: Interrupt,
+  take: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const chunks = blob[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await interrupt.wait(chunks.next());
+      if (next.done === true) return;
+      await take(next.value);
+    }
+  } catch (error) {
+    chunks.return?.().catch(() => {}); // not awaited: it queues behind a `next` that may never answer
+    throw error;
+  }
+}
+
+function faultOf(message: FromWorker & { readonly is: "failed" }): Fault {
+  return new Fault(message.code, message.message);
+}

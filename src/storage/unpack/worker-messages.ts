@@ -1,0 +1,26 @@
+import type { FaultCode } from "../../base/index.ts";
+import type { UnpackedLayer } from "./layer-unpacking.ts";
+import type { LayerLimits } from "./limits.ts";
+
+/** What the main thread says to a layer worker. One job at a time; `chunk` and `end` belong to the last `unpack`. */
+export type ToWorker =
+  | {
+      readonly is: "unpack";
+      /** The empty directory that becomes the layer's tree, by its absolute path. */
+      readonly directory: string;
+      /** Files that do not exist yet. The scratch file is removed at once. */
+      readonly tarSplitFile: string;
+      readonly scratchFile: string;
+      readonly limits: LayerLimits;
+      readonly ignoreChownErrors: boolean;
+    }
+  | { readonly is: "chunk"; readonly bytes: Uint8Array }
+  | { readonly is: "end" }
+  | { readonly is: "remove"; readonly directory: string };
+
+/** What a layer worker answers. A job ends with `unpacked`, `removed` or `failed`, and the worker is free again. */
+export type FromWorker =
+  | { readonly is: "consumed"; readonly bytes: number }
+  | { readonly is: "unpacked"; readonly layer: UnpackedLayer }
+  | { readonly is: "removed" }
+  | { readonly is: "failed"; readonly code: FaultCode; readonly message: string };

@@ -1,0 +1,125 @@
+/** crictl against the daemon under test. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Finished, run } from "../programs.ts";
+
+/** Where the launcher puts crictl in a node; the cache's own path otherwise. */
+export function crictlPath(): string | undefined {
+  const path = process.env.CRIO_TS_CRICTL;
+  return path !== undefined && existsSync(path) ? path : undefined;
+}
+
+export interface PodFile {
+  readonly name: string;
+  readonly attempt?: number;
+  readonly namespaces?: { readonly network?: number; readonly pid?: number; readonly ipc?: number };
+  readonly logDirectory?: string;
+  readonly more?: Readonly<Record<string, unknown>>;
+}
+
+export interface ContainerFile {
+  readonly name: string;
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly logPath?: string;
+  readonly resources?: Readonly<Record<string, unknown>>;
+  /** Default: a PID namespace of its own. */
+  readonly security?: Readonly<Record<string, unknown>>;
+  readonly more?: Readonly<Record<string, unknown>>;
+}
+
+/** crictl with the files it wants, for one daemon. */
+export class Crictl {
+  readonly #path: string;
+  readonly #socket: string;
+  readonly #dir: string;
+  #files = 0;
+
+  private constructor(path: string, socket: string, dir: string) {
+    this.#path = path;
+    this.#socket = socket;
+    this.#dir = dir;
+  }
+
+  static async open(socket: string): Promise<Crictl> {
+    const path = crictlPath();
+    assert.ok(path !== undefined, "no crictl: CRIO_TS_CRICTL does not name one");
+    return new Crictl(path, socket, await mkdtemp("/run/crictl-"));
+  }
+
+  /** Runs crictl to its end, whatever that is. */
+  async try(...args: readonly string[]): Promise<Finished> {
+    const endpoint = `unix://${this.#socket}`;
+    const options = [
+      "--config",
+      "/dev/null",
+      "--runtime-endpoint",
+      endpoint,
+      "--image-endpoint",
+      endpoint,
+      "--timeout",
+      "60s",
+    ];
+    return await run([this.#path, ...options, ...args], { timeoutMs: 120_000 });
+  }
+
+  /** Runs crictl, which must succeed; resolves with what it printed. */
+  async do(...args: readonly string[]): Promise<string> {
+    const done = await this.try(...args);
+    assert.equal(done.code, 0, `crictl ${args.join(" ")}: ${done.stderr}${done.stdout}`);
+    return done.stdout.trim();
+  }
+
+  async json(...args: readonly string[]): Promise<Record<string, never>> {
+    return JSON.parse(await this.do(...args));
+  }
+
+  async podFile(pod: PodFile): Promise<string> {
+    const { name, attempt = 0, namespaces = { pid: 1 }, logDirectory = `/var/log/pods/${name}` } = pod;
+    return await this.#file({
+      metadata: { name, namespace: "test", uid: `uid-${name}`, attempt },
+      log_directory: logDirectory,
+      linux: { security_context: { namespace_options: namespaces } },
+      ...pod.more,
+    });
+  }
+
+  async containerFile(container: ContainerFile): Promise<string> {
+    const { name, image, command = [], args = [], logPath = `${name}.log`, resources } = container;
+    const security = container.security ?? { namespace_options: { pid: 1 } };
+    return await this.#file({
+      metadata: { name },
+      image: { image },
+      command,
+      args,
+      log_path: logPath,
+      linux: { security_context: security, ...(resources === undefined ? {} : { resources }) },
+      ...container.more,
+    });
+  }
+
+  async #file(content: object): Promise<string> {
+    const path = join(this.#dir, `${this.#files++}.json`);
+    await writeFile(path, JSON.stringify(content));
+    return path;
+  }
+}
+
+/** Waits until `holds` gives a value, at most `timeoutMs`. */
+export async function eventually<T>(
+  what: string,
+  holds: () => Promise<T | undefined | false>,
+  timeoutMs = 20_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await holds();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs / 1000} s`);
+    await sleep(50);
+  }
+}
