@@ -38,7 +38,9 @@ await build({
   sourcesContent: false,
   legalComments: "linked",
   // Libraries in CommonJS form call require() for Node's own modules.
-  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
   define: { CRIO_BUILD: JSON.stringify(buildFacts()) },
   logLevel: "warning",
 });

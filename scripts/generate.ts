@@ -37,7 +37,11 @@ export function generate(): void {
   execFileSync(
     join(root, "node_modules/.bin/buf"),
     ["generate", "src/cri/proto", "--template", JSON.stringify(template)],
-    { cwd: root, stdio: "inherit", env: { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${process.env["PATH"]}` } },
+    {
+      cwd: root,
+      stdio: "inherit",
+      env: { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${process.env.PATH}` },
+    },
   );
   writeFileSync(stamp, key);
 }

@@ -1,7 +1,8 @@
 import { Fault } from "../base/index.ts";
 import { type ExecSyncResult, execSync } from "../runtime/index.ts";
-import { type Container, isLive } from "../state/index.ts";
+import type { Container } from "../state/index.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { requireLive } from "./exec.ts";
 
 /**
  * Runs a command in a container to its end. `timeoutSeconds` 0n: no timeout. Rejects when the container has no process, or the
@@ -14,12 +15,7 @@ export async function execSyncInContainer(
 ): Promise<ExecSyncResult> {
   const { record, spec } = container;
   if (command.args.length === 0) throw new Fault("invalid", "exec command cannot be empty");
-  if (!isLive(container)) {
-    throw new Fault("not-found", `container is not created or running: ${record.id} is ${container.state.is}`);
-  }
-  if (deps.stopping.isStopping(record.id)) {
-    throw new Fault("precondition", `cannot start exec in ${record.id}: container is being killed`);
-  }
+  requireLive(deps, container);
   if (spec.process === undefined)
     throw new Fault("corrupt", `container ${record.id} has no process in its config.json`);
   return await execSync(

@@ -1,3 +1,6 @@
+export { mapAtOnce } from "./at-once.ts";
+export { attachToContainer, type ContainerAttachment } from "./attach.ts";
+export { type CpuUsage, cpuUsage, readCgroup } from "./cgroup-usage.ts";
 export type {
   CapabilityChange,
   ContainerConfig,
@@ -8,17 +11,22 @@ export type {
 } from "./config.ts";
 export { createContainer } from "./create.ts";
 export type { ContainerDeps, ContainerOptions, DeviceOption, Handlers, HostFacts, Ulimit } from "./deps.ts";
+export { type ExecCommand, execInContainer, requireLive } from "./exec.ts";
 export { execSyncInContainer } from "./exec-sync.ts";
 export { findContainer } from "./find.ts";
 export { checkLabels } from "./labels.ts";
 export { caughtUp, type Loaded, loadContainer, undoCreation } from "./load.ts";
+export { NanoCores } from "./nano-cores.ts";
 export { endOf, noteExit } from "./note-exit.ts";
+export { countProcesses, type ProcessCounts, readOpenFilesLimit } from "./process-counts.ts";
 export { refreshContainer } from "./refresh.ts";
 export { everyStep, releaseContainer, releaseFromRuntime, releaseMonitor } from "./release.ts";
 export { removeContainer } from "./remove.ts";
 export { reopenContainerLog } from "./reopen-log.ts";
 export { resolveSeccomp, type SeccompResult } from "./security.ts";
 export { startContainer } from "./start.ts";
+export { type ContainerStats, type ContainerStatsDeps, readContainerStats } from "./stats.ts";
 export { stopContainer } from "./stop.ts";
 export { Stopping } from "./stopping.ts";
 export { updateContainer } from "./update.ts";
+export { type LayerUsage, WritableLayers } from "./writable-layers.ts";

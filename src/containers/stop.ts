@@ -8,7 +8,8 @@ const sigterm = 15;
 
 /**
  * Stops a container: its stop signal, `timeoutMs` of patience, then SIGKILL. Resolves when it has ended and its end is noted;
- * rejects when `signal` aborts first, and the stopping goes on. A container that has ended already is fine.
+ * rejects when `signal` aborts first, and the stopping goes on. A container that has ended already is fine, and one that was never
+ * started is killed at once: its program, which could heed the signal, does not run yet.
  */
 export async function stopContainer(
   deps: ContainerDeps,
@@ -19,10 +20,11 @@ export async function stopContainer(
 }
 
 async function stopFully(deps: ContainerDeps, container: Container, timeoutMs: number): Promise<void> {
-  const { record, init } = container;
+  const { record, init, state } = container;
   if (!isLive(container) || init === undefined) return;
   const handler = deps.handlers.get(record.runtimeHandler);
   const stopSignal = parseSignal(record.stopSignal) ?? sigterm;
-  await deps.stopping.stop({ id: record.id, handler, init, stopSignal }, timeoutMs);
+  const patienceMs = state.is === "created" ? 0 : timeoutMs;
+  await deps.stopping.stop({ id: record.id, handler, init, stopSignal }, patienceMs);
   await noteExit(deps, record.id);
 }

@@ -6,7 +6,7 @@ import { type ContainerDeps, removeContainer, Stopping } from "../containers/ind
 import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
-import { makePinDirectories, type PodDeps, removePod } from "../pods/index.ts";
+import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
 import { loadSeccompProfile, type SeccompProfile } from "../security/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
 import { openStore } from "../storage/index.ts";
@@ -76,9 +76,25 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
       if (pod !== undefined) await removePod(pods, pod, { timeoutMs: discardTimeoutMs });
     },
   });
+  const clock = systemClock();
+  const containerTable = new Containers();
+  const podTable = new Pods();
+  const stats = new PodStatsSource({
+    pods: podTable,
+    containers: containerTable,
+    creations,
+    cgroups,
+    namespaces,
+    store,
+    collectionPeriodMs: config.stats.collectionPeriod * 1000,
+    metricGroups: includedGroups(config.stats.includedPodMetrics),
+    clock,
+    log,
+  });
+  stats.start();
   const pods: PodDeps = {
-    containers: new Containers(),
-    pods: new Pods(),
+    containers: containerTable,
+    pods: podTable,
     names: new Names(),
     creations,
     podCreations,
@@ -96,9 +112,10 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     networks,
     hostPorts,
     namespaces,
+    stats,
     options: containerOptions(config),
     podOptions: podOptions(config),
-    clock: systemClock(),
+    clock,
     log,
   };
   return {
@@ -106,6 +123,7 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     images,
     networks,
     stops: [
+      ["statistics", () => stats.stop()],
       ["creations", () => creations.stop()],
       ["pod creations", () => podCreations.stop()],
       ["the network watcher", () => networks.stop()],

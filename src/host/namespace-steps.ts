@@ -19,6 +19,9 @@ const cloneFlags: Readonly<Record<NamespaceKind, number>> = {
   ipc: kernel.CLONE_NEWIPC,
   uts: kernel.CLONE_NEWUTS,
 };
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
 const ownLinks = "/proc/thread-self/ns"; // /proc/self is the main thread
 
 /** The namespaces that this thread belongs to, as descriptors to come back by. */
@@ -78,6 +81,18 @@ export function interfacesIn(home: Home, path: string): readonly InterfaceCounte
   return away(home, () => {
     enter(path, "net");
     return readInterfaces();
+  });
+}
+
+/**
+ * A TCP socket of the network namespace pinned at `path`, not connected yet. A socket belongs to the namespace in which it was made,
+ * whoever uses it. The caller closes it.
+ */
+export function tcpSocketIn(home: Home, path: string, family: 4 | 6): number {
+  return away(home, () => {
+    enter(path, "net");
+    const domain = family === 4 ? AF_INET : AF_INET6;
+    return checked(libc().socket(domain, SOCK_STREAM | kernel.O_CLOEXEC | constants.O_NONBLOCK, 0), "socket");
   });
 }
 

@@ -1,4 +1,6 @@
 import { stat } from "node:fs/promises";
+import { Socket } from "node:net";
+import { deadline, Fault, reasonOf } from "../base/index.ts";
 import type { InterfaceCounters } from "./interface-counters.ts";
 import { removePin } from "./namespace-pins.ts";
 import { checkNamespacePlan, type NamespacePins, type NamespacePlan, pinnedKinds } from "./namespace-plan.ts";
@@ -69,6 +71,50 @@ export class NamespaceWorker {
   ): Promise<readonly InterfaceCounters[]> {
     const reply = await this.#thread.call({ op: what, path }, { what: `looking into ${path}`, ...timed(options) });
     return reply.op === "interfaces" ? reply.interfaces : [];
+  }
+
+  /**
+   * Connects to a port of `localhost` as a process in the network namespace pinned at `path` would, over IPv4 and, when nobody answers
+   * there, IPv6. Rejects with Fault("unavailable") when nobody does.
+   */
+  async connectLocalhost(path: string, port: number, options: NamespaceCallOptions = {}): Promise<Socket> {
+    let failure: unknown;
+    for (const [family, host] of [
+      [4, "127.0.0.1"],
+      [6, "::1"],
+    ] as const) {
+      try {
+        return await this.#connect({ path, family, host, port }, options);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        failure ??= error;
+      }
+    }
+    throw new Fault("unavailable", `connecting to port ${port} in ${path}: ${reasonOf(failure)}`, { cause: failure });
+  }
+
+  async #connect(
+    to: { readonly path: string; readonly family: 4 | 6; readonly host: string; readonly port: number },
+    options: NamespaceCallOptions,
+  ): Promise<Socket> {
+    const request = { op: "tcp-socket", path: to.path, family: to.family } as const;
+    const reply = await this.#thread.call(request, { what: `entering ${to.path}`, ...timed(options) });
+    if (reply.op !== "socket") throw new Fault("failed", "the namespace worker gave no socket");
+    const socket = new Socket({ fd: reply.fd, readable: true, writable: true, allowHalfOpen: true });
+    using patience = deadline(options.timeoutMs ?? defaultTimeoutMs, `connecting to port ${to.port}`, options.signal);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    socket.once("error", reject);
+    patience.addEventListener("abort", () => reject(patience.reason), { once: true });
+    socket.connect({ host: to.host, port: to.port }, resolve);
+    try {
+      await promise;
+      socket.removeListener("error", reject);
+      return socket;
+    } catch (error) {
+      socket.on("error", () => {});
+      socket.destroy();
+      throw error;
+    }
   }
 
   /** Ends the thread, after what is under way and waits if that takes no longer than five seconds. */

@@ -8,6 +8,8 @@ import { type CniResult, contentsOf, type NetworkInterface, resultOf } from "./r
 import { convertResult } from "./result-conversion.ts";
 import { currentCniVersion } from "./versions.ts";
 
+const maxConfigBytes = 16 * 1024 * 1024;
+
 /** What a pod's network is, once attached. */
 export interface PodNetwork {
   /** Name of the network. */
@@ -31,12 +33,18 @@ export function podNetworkOf(network: string, ifName: string, result: CniResult)
   return { network, ifName, ...contentsOf(result), result: result.json, currentResult };
 }
 
+/** The addresses in a `currentResult` that was written down as text: they outlive the result cache, which ends with the attachment. Throws Fault("invalid"). */
+export function addressesInResult(text: string): readonly string[] {
+  const json = parseJson(Buffer.from(text), "the recorded CNI result", maxConfigBytes);
+  return contentsOf(resultOf(json, currentCniVersion)).ips;
+}
+
 /**
  * The network as it was when the attachment was made, spoken to in the version of the result.
  * Throws a Fault when the cached configuration is damaged or names no plugin.
  */
 export function networkOfEntry({ config, network, file, result }: ReadableEntry): Network {
-  const isList = jsonField(parseJson(config, file, 16 * 1024 * 1024), "plugins") !== undefined;
+  const isList = jsonField(parseJson(config, file, maxConfigBytes), "plugins") !== undefined;
   const parsed = isList ? parseNetworkList(config, file) : parseSingleNetwork(config, file, network);
   if (parsed.plugins.length === 0) throw new Fault("invalid", `${file}: the cached configuration names no plugin`);
   const stated = parsed.versions.find((version) => version === result?.cniVersion);

@@ -1,5 +1,5 @@
 export { attachmentOf, bandwidthFromAnnotations, type PodNetworkIdentity } from "./attachment.ts";
-export type { PodNetwork } from "./cached-network.ts";
+export { addressesInResult, type PodNetwork } from "./cached-network.ts";
 export {
   createHostPorts,
   type HostPortMapping,

@@ -3,6 +3,7 @@ import type { ContainerDeps } from "../containers/index.ts";
 import type { NamespaceWorker } from "../host/index.ts";
 import type { HostPorts, PodNetworks } from "../network/index.ts";
 import type { Creations } from "../state/index.ts";
+import type { PodStatsSource } from "./stats-source.ts";
 
 /** What the operations on pods work with. */
 export interface PodDeps extends ContainerDeps {
@@ -12,6 +13,7 @@ export interface PodDeps extends ContainerDeps {
   readonly networks: PodNetworks;
   readonly hostPorts: HostPorts;
   readonly namespaces: NamespaceWorker;
+  readonly stats: PodStatsSource;
   readonly podOptions: PodOptions;
 }
 

@@ -2,6 +2,8 @@ import { access } from "node:fs/promises";
 import { type Logger, reasonOf } from "../base/index.ts";
 import { caughtUp, loadContainer, undoCreation } from "../containers/index.ts";
 import { unpinNamespace } from "../host/index.ts";
+import { addressesInResult } from "../network/index.ts";
+import { crioAnnotation } from "../oci/index.ts";
 import {
   type Container,
   hasMarker,
@@ -110,13 +112,27 @@ async function loadPod(deps: PodDeps, id: string, metadata: StorageMetadata): Pr
   const stopped = marked || namespacesGone || (record.hasInfraProcess && !isLive(infra));
   if (stopped && !marked) await writeMarker(dirs.dir, "stopped");
   const networkStopped = await hasMarker(dirs.dir, "network-stopped");
-  const network =
-    record.hostNetwork || networkStopped ? undefined : await deps.networks.cached(networkIdentity(record));
-  const pod: Pod = { record, spec, stopped, networkStopped, ips: network?.ips ?? [], infra };
+  const ips = await addressesOf(deps, record, spec);
+  const pod: Pod = { record, spec, stopped, networkStopped, ips, infra };
   deps.names.reserve(record.name, id);
   deps.names.reserve(record.infraName, id);
   deps.pods.put(pod);
   return pod;
+}
+
+/** As the network plugins have it written down; once they have given the network back, as the pod's own record has. */
+async function addressesOf(deps: PodDeps, record: PodRecord, spec: Pod["spec"]): Promise<readonly string[]> {
+  if (record.hostNetwork) return [];
+  const network = await deps.networks.cached(networkIdentity(record));
+  if (network !== undefined) return network.ips;
+  const result = spec.annotations?.[crioAnnotation.cniResult];
+  if (result === undefined) return [];
+  try {
+    return addressesInResult(result);
+  } catch (error) {
+    deps.log.warn("the addresses of a pod cannot be read from its record", { pod: record.id, error: reasonOf(error) });
+    return [];
+  }
 }
 
 async function loadInfra(

@@ -1,11 +1,18 @@
 import type { CriDeps } from "../deps.ts";
 import type { RuntimeServiceDefinition } from "../generated/api.ts";
 import type { Handlers } from "../service.ts";
+import { containerStats } from "./container-stats.ts";
 import { containerStatus } from "./container-status.ts";
 import { createContainerRpc } from "./create-container.ts";
 import { execSyncRpc } from "./exec-sync.ts";
+import { getContainerEvents } from "./get-container-events.ts";
+import { listContainerStats } from "./list-container-stats.ts";
 import { listContainersRpc } from "./list-containers.ts";
+import { listMetricDescriptors } from "./list-metric-descriptors.ts";
 import { listPodSandbox } from "./list-pod-sandbox.ts";
+import { listPodSandboxMetrics } from "./list-pod-sandbox-metrics.ts";
+import { listPodSandboxStats } from "./list-pod-sandbox-stats.ts";
+import { podSandboxStats } from "./pod-sandbox-stats.ts";
 import { podSandboxStatus } from "./pod-sandbox-status.ts";
 import { removeContainerRpc } from "./remove-container.ts";
 import { removePodSandbox } from "./remove-pod-sandbox.ts";
@@ -16,6 +23,11 @@ import { startContainerRpc } from "./start-container.ts";
 import { status } from "./status.ts";
 import { stopContainerRpc } from "./stop-container.ts";
 import { stopPodSandbox } from "./stop-pod-sandbox.ts";
+import { streamContainerStats } from "./stream-container-stats.ts";
+import { streamContainers } from "./stream-containers.ts";
+import { streamPodSandboxMetrics } from "./stream-pod-sandbox-metrics.ts";
+import { streamPodSandboxStats } from "./stream-pod-sandbox-stats.ts";
+import { streamPodSandboxes } from "./stream-pod-sandboxes.ts";
 import { updateContainerResourcesRpc } from "./update-container-resources.ts";
 import { updatePodSandboxResourcesRpc } from "./update-pod-sandbox-resources.ts";
 import { updateRuntimeConfig } from "./update-runtime-config.ts";
@@ -43,5 +55,17 @@ export function runtimeHandlers(deps: CriDeps): Handlers<typeof RuntimeServiceDe
     reopenContainerLog: reopenContainerLogRpc(deps),
     updateContainerResources: updateContainerResourcesRpc(deps),
     updatePodSandboxResources: updatePodSandboxResourcesRpc(deps),
+    streamPodSandboxes: streamPodSandboxes(deps),
+    streamContainers: streamContainers(deps),
+    containerStats: containerStats(deps),
+    listContainerStats: listContainerStats(deps),
+    streamContainerStats: streamContainerStats(deps),
+    podSandboxStats: podSandboxStats(deps),
+    listPodSandboxStats: listPodSandboxStats(deps),
+    streamPodSandboxStats: streamPodSandboxStats(deps),
+    getContainerEvents: getContainerEvents(deps),
+    listMetricDescriptors: listMetricDescriptors(deps),
+    listPodSandboxMetrics: listPodSandboxMetrics(deps),
+    streamPodSandboxMetrics: streamPodSandboxMetrics(deps),
   };
 }

@@ -114,6 +114,8 @@ export class OverlayDriver {
 
   /** Mounts the layer read-write on top of all below it, at its mount point. */
   async mount(id: string, options: LayerMountOptions): Promise<void> {
+    // Again: other programs take it away when they end and nothing is mounted, and put theirs on top of our mounts if it is not there.
+    if (!this.#options.skipMountHome) await this.#makePrivate();
     const directory = this.layerDirectory(id);
     const lower = await readLower(directory);
     const lowers = lower === undefined ? [join(directory, "empty")] : await lowerDirectories(this.#home, lower);
@@ -138,9 +140,15 @@ export class OverlayDriver {
     await this.#freshMountPoint(id, target);
   }
 
-  /** Whether the layer is mounted at its mount point, as far as this mount namespace shows. */
+  /** Whether the layer is mounted at its mount point, as far as this mount namespace shows: an overlay is a device of its own. */
   async isMounted(id: string): Promise<boolean> {
-    return (await mountEntryOf(this.mountPoint(id)))?.fsType === "overlay";
+    try {
+      const [around, inside] = await Promise.all([stat(this.layerDirectory(id)), stat(this.mountPoint(id))]);
+      return around.dev !== inside.dev;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return false;
+      throw error;
+    }
   }
 
   /** A new directory in the place of the mount point: other mount namespaces that still have the mount lose it with the old one. */
@@ -172,7 +180,8 @@ export class OverlayDriver {
   }
 
   async #makePrivate(): Promise<void> {
-    if ((await mountEntryOf(this.#home)) === undefined) bindMount(this.#home, this.#home);
-    setPropagation(this.#home, "private");
+    const entry = await mountEntryOf(this.#home);
+    if (entry === undefined) bindMount(this.#home, this.#home, { recursive: true }); // with what is mounted in it
+    if (entry?.propagation.shared !== undefined || entry === undefined) setPropagation(this.#home, "private");
   }
 }

@@ -14,6 +14,10 @@ export function isWhiteout(path: string | Buffer): boolean {
   return stat?.isCharacterDevice() === true && stat.rdev === 0;
 }
 
+export function isSymbolicLink(path: string | Buffer): boolean {
+  return statOf(path)?.isSymbolicLink() ?? false;
+}
+
 /** Whether there is nothing at `path`. */
 export function isMissing(path: string | Buffer): boolean {
   return statOf(path) === undefined;

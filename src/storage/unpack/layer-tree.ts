@@ -3,6 +3,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  futimesSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -12,7 +13,15 @@ import {
 import { assertNever, errnoOf, Fault } from "../../base/index.ts";
 import { chmod, kernel, lchown, makedev, mknod, utimensAt } from "../../host/index.ts";
 import type { DirectoryTimes } from "./directory-times.ts";
-import { clearWay, isDirectory, isMissing, isWhiteout, makeParents, markOpaque } from "./layer-paths.ts";
+import {
+  clearWay,
+  isDirectory,
+  isMissing,
+  isSymbolicLink,
+  isWhiteout,
+  makeParents,
+  markOpaque,
+} from "./layer-paths.ts";
 import { setLayerXattrs } from "./layer-xattrs.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { kernelPath, pathInLayer, shownName, splitPath, type TarName, withText } from "./tar-name.ts";
@@ -36,6 +45,9 @@ export class LayerTree {
   #impliedDirectories = 0;
   #skippedXattrs = 0;
   #hasRootEntry = false;
+  /** A directory has been made that gives its group or its access rights to what is made in it. */
+  #directoriesHandDown = false;
+  readonly #umask = process.umask();
 
   constructor(options: LayerTreeOptions) {
     this.#options = options;
@@ -71,14 +83,19 @@ export class LayerTree {
     const file = this.#file;
     if (file === undefined) return;
     this.#file = undefined;
+    const { fd, entry, path } = file;
     try {
-      this.#ignoringChown(() => fchownSync(file.fd, file.entry.uid, file.entry.gid));
-      fchmodSync(file.fd, file.entry.mode); // after chown, which clears the set-id bits
+      if (!this.#isOwnedAsMade(entry)) this.#ignoringChown(() => fchownSync(fd, entry.uid, entry.gid));
+      if (!this.#hasModeAsMade(entry)) fchmodSync(fd, entry.mode); // after chown, which clears the set-id bits
+      if (hasWholeSeconds(entry)) {
+        const seconds = Number(entry.modifiedNs / 1_000_000_000n);
+        futimesSync(fd, seconds, seconds);
+      }
     } finally {
-      closeSync(file.fd);
+      closeSync(fd);
     }
-    this.#skippedXattrs += setLayerXattrs(file.path, file.entry.xattrs); // after chown, which clears capabilities
-    this.#setTime(file.path, file.entry.modifiedNs);
+    this.#skippedXattrs += setLayerXattrs(path, entry.xattrs); // after chown, which clears capabilities
+    if (!hasWholeSeconds(entry)) this.#setTime(path, entry.modifiedNs);
   }
 
   /** All entries are there: sets the times of directories. */
@@ -88,6 +105,18 @@ export class LayerTree {
       // Later entries may have replaced the directory; what took its place has a time of its own.
       if (isDirectory(name)) this.#setTime(name, modifiedNs);
     });
+  }
+
+  // System calls that would change nothing are left out: for most files of most layers that is one in three.
+
+  /** Whether what we make belongs to the entry's owner from the start: root, unless a directory hands down its group. */
+  #isOwnedAsMade({ uid, gid }: TarEntry): boolean {
+    return uid === 0 && gid === 0 && !this.#directoriesHandDown;
+  }
+
+  /** Whether a file made with the entry's mode has it: no bit falls to the umask, to chown, or to a default ACL. */
+  #hasModeAsMade({ mode }: TarEntry): boolean {
+    return (mode & (0o7000 | this.#umask)) === 0 && !this.#directoriesHandDown;
   }
 
   /** Gives up: closes what is open. */
@@ -129,7 +158,7 @@ export class LayerTree {
     const replaced = this.#replacing(entry, path, () => {
       this.#withParents(path, () => this.#makeNode(entry, path));
     });
-    if (entry.type === "file" || entry.type === "hardlink") return;
+    if (entry.type === "file") return; // when its content is there, see `end`
     if (replaced === "whiteout" && entry.type === "directory") markOpaque(kernelPath(path));
     this.#attributes(entry, path);
   }
@@ -138,7 +167,11 @@ export class LayerTree {
     const name = kernelPath(path);
     switch (entry.type) {
       case "file":
-        this.#file = { fd: openSync(name, createFlags, 0o600), entry, path: name };
+        this.#file = {
+          fd: openSync(name, createFlags, this.#hasModeAsMade(entry) ? entry.mode : 0o600),
+          entry,
+          path: name,
+        };
         return;
       case "directory":
         mkdirSync(name, 0o700);
@@ -212,8 +245,11 @@ export class LayerTree {
 
   #attributes(entry: TarEntry, path: TarName): void {
     const name = path.text === "" ? "." : kernelPath(path);
+    this.#directoriesHandDown ||= entry.type === "directory" && handsDown(entry);
     this.#ignoringChown(() => lchown(name, entry.uid, entry.gid));
-    if (entry.type !== "symlink") chmod(name, entry.mode); // follows links, but this is none
+    // chmod follows links: not for symbolic ones, nor for hard links to them. Hard links get what their own entry says, as in other tools.
+    const isSymlink = entry.type === "symlink" || (entry.type === "hardlink" && isSymbolicLink(name));
+    if (!isSymlink) chmod(name, entry.mode);
     this.#skippedXattrs += setLayerXattrs(name, entry.xattrs);
     if (entry.type === "directory") this.#options.directoryTimes.add(path, entry.modifiedNs);
     else this.#setTime(name, entry.modifiedNs);
@@ -238,6 +274,17 @@ const opaqueMarker = ".wh..wh..opq";
 const aufsPrefix = ".wh..wh.";
 
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+function handsDown({ mode, xattrs }: TarEntry): boolean {
+  return (mode & 0o2000) !== 0 || xattrs.some(([name]) => name === "system.posix_acl_default");
+}
+
+/** Then the time survives being a floating point number, which Node's own calls take. */
+function hasWholeSeconds({ modifiedNs }: TarEntry): boolean {
+  return modifiedNs % 1_000_000_000n === 0n && modifiedNs < latestExactNs && modifiedNs >= 0n;
+}
+
+const latestExactNs = 2n ** 50n * 1_000_000_000n;
 
 function deviceOf(entry: TarEntry): number {
   try {

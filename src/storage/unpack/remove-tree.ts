@@ -16,6 +16,7 @@ export function removeTree(directory: string): void {
   for (;;) {
     const next = pending.at(-1)?.pop();
     if (next !== undefined) {
+      if (removeEmpty(next)) continue;
       enter(kernel.AT_FDCWD, next);
       path.push(next);
       pending.push(clear(device));
@@ -54,6 +55,16 @@ function clear(device: number): Buffer[] {
     entries.closeSync();
   }
   return directories;
+}
+
+function removeEmpty(name: Buffer): boolean {
+  try {
+    rmdirSync(name);
+    return true;
+  } catch (error) {
+    if (["ENOTEMPTY", "EEXIST"].includes(errnoOf(error) ?? "")) return false;
+    throw error;
+  }
 }
 
 type DirectoryEntry = NonNullable<ReturnType<Dir["readSync"]>>;

@@ -26,23 +26,23 @@ export function isZeroBlock(block: Uint8Array): boolean {
 }
 
 /** Reads a header block of any of the formats v7, ustar, GNU and star. Throws Fault("corrupt"). */
-export function parseTarHeader(block: Uint8Array): TarHeader {
+export function parseTarHeader(block: Buffer): TarHeader {
   checkSum(block);
   const dialect = dialectOf(block);
-  const size = headerNumber(block.subarray(124, 136), "size");
+  const size = headerNumber(block, 124, 136, "size");
   if (size < 0) throw new Fault("corrupt", "the header's size is negative");
   const hasDevices = dialect !== "v7";
   return {
     type: String.fromCharCode(block[156] ?? 0),
     name: nameOf(block, dialect),
     link: cStringBytes(block.subarray(157, 257)),
-    mode: headerNumber(block.subarray(100, 108), "mode"),
-    uid: headerNumber(block.subarray(108, 116), "uid"),
-    gid: headerNumber(block.subarray(116, 124), "gid"),
+    mode: headerNumber(block, 100, 108, "mode"),
+    uid: headerNumber(block, 108, 116, "uid"),
+    gid: headerNumber(block, 116, 124, "gid"),
     size,
-    mtimeSeconds: headerNumber(block.subarray(136, 148), "mtime"),
-    deviceMajor: hasDevices ? headerNumber(block.subarray(329, 337), "device number") : 0,
-    deviceMinor: hasDevices ? headerNumber(block.subarray(337, 345), "device number") : 0,
+    mtimeSeconds: headerNumber(block, 136, 148, "mtime"),
+    deviceMajor: hasDevices ? headerNumber(block, 329, 337, "device number") : 0,
+    deviceMinor: hasDevices ? headerNumber(block, 337, 345, "device number") : 0,
   };
 }
 
@@ -55,7 +55,7 @@ function checkSum(block: Uint8Array): void {
     unsigned += byte;
     high += byte >>> 7;
   }
-  const wanted = headerNumber(block.subarray(148, 156), "checksum");
+  const wanted = headerNumber(block, 148, 156, "checksum");
   if (wanted !== unsigned && wanted !== unsigned - high * 256) {
     throw new Fault("corrupt", "a header block whose checksum is wrong");
   }
@@ -63,11 +63,11 @@ function checkSum(block: Uint8Array): void {
 
 type Dialect = "v7" | "ustar" | "gnu" | "star";
 
-function dialectOf(block: Uint8Array): Dialect {
-  const magic = latin1(block, 257, 265);
+function dialectOf(block: Buffer): Dialect {
+  const magic = block.toString("latin1", 257, 265);
   if (magic === "ustar  \0") return "gnu";
   if (!magic.startsWith("ustar\0")) return "v7";
-  return latin1(block, 508, 512) === "tar\0" ? "star" : "ustar";
+  return block.toString("latin1", 508, 512) === "tar\0" ? "star" : "ustar";
 }
 
 function nameOf(block: Uint8Array, dialect: Dialect): Uint8Array {
@@ -96,15 +96,11 @@ function prefixOf(block: Uint8Array, dialect: Dialect): Uint8Array {
 function oldGoPrefix(block: Uint8Array): Uint8Array {
   const none = block.subarray(0, 0);
   try {
-    if (block[345] !== 0) headerNumber(block.subarray(345, 357), "atime");
-    if (block[357] !== 0) headerNumber(block.subarray(357, 369), "ctime");
+    if (block[345] !== 0) headerNumber(block, 345, 357, "atime");
+    if (block[357] !== 0) headerNumber(block, 357, 369, "ctime");
     return none;
   } catch {
     const prefix = cStringBytes(block.subarray(345, 500));
     return prefix.every((byte) => byte < 0x80) ? prefix : none;
   }
-}
-
-function latin1(block: Uint8Array, from: number, to: number): string {
-  return String.fromCharCode(...block.subarray(from, to));
 }

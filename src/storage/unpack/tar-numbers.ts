@@ -1,23 +1,24 @@
 import { Fault } from "../../base/index.ts";
 
 /**
- * A number of a tar header: octal digits framed by spaces or NULs, or GNU's base 256 when the first byte has its top
- * bit set (two's complement). Throws Fault("corrupt") for anything else and for what a double cannot hold exactly.
+ * The number in bytes `from` to `to` of a tar header: octal digits framed by spaces or NULs, or GNU's base 256 when the
+ * first byte has its top bit set (two's complement). Throws Fault("corrupt") for anything else and for what a double
+ * cannot hold exactly.
  */
-export function headerNumber(field: Uint8Array, what: string): number {
-  const first = field[0] ?? 0;
-  return (first & 0x80) === 0 ? octal(field, what) : base256(field, what);
+export function headerNumber(block: Uint8Array, from: number, to: number, what: string): number {
+  return ((block[from] ?? 0) & 0x80) === 0 ? octal(block, from, to, what) : base256(block.subarray(from, to), what);
 }
 
-function octal(field: Uint8Array, what: string): number {
-  let from = 0;
-  let to = field.length;
-  while (from < to && isPadding(field[from])) from++;
-  while (to > from && isPadding(field[to - 1])) to--;
+function octal(block: Uint8Array, from: number, to: number, what: string): number {
+  let first = from;
+  let end = to;
+  while (first < end && isPadding(block[first])) first++;
+  while (end > first && isPadding(block[end - 1])) end--;
   let value = 0;
-  for (let at = from; at < to; at++) {
-    const digit = (field[at] ?? 0) - 0x30;
-    if (field[at] === 0) break;
+  for (let at = first; at < end; at++) {
+    const byte = block[at] ?? 0;
+    if (byte === 0) break;
+    const digit = byte - 0x30;
     if (digit < 0 || digit > 7) throw unreadable(what);
     value = value * 8 + digit;
   }

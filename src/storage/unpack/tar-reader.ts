@@ -60,7 +60,7 @@ export class TarReader {
   }
 
   /** Reads on. Throws a Fault at the first byte that makes no sense; the reader is of no use afterwards. */
-  push(chunk: Uint8Array): void {
+  push(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) at += this.#take(chunk, at);
   }
 
@@ -76,7 +76,7 @@ export class TarReader {
   }
 
   /** Takes some bytes from `at` on and says how many. */
-  #take(chunk: Uint8Array, at: number): number {
+  #take(chunk: Buffer, at: number): number {
     switch (this.#state) {
       case "header":
         return this.#takeHeader(chunk, at);
@@ -92,13 +92,13 @@ export class TarReader {
     }
   }
 
-  #takeHeader(chunk: Uint8Array, at: number): number {
+  #takeHeader(chunk: Buffer, at: number): number {
     const size = Math.min(blockSize - this.#blockFill, chunk.length - at);
-    this.#block.set(chunk.subarray(at, at + size), this.#blockFill);
+    chunk.copy(this.#block, this.#blockFill, at, at + size);
     this.#blockFill += size;
     if (this.#blockFill === blockSize) {
       this.#blockFill = 0;
-      this.#keep(this.#block);
+      this.#keep(this.#block, 0, blockSize);
       this.#header();
     }
     return size;
@@ -137,9 +137,9 @@ export class TarReader {
     if (padded === 0) this.#endExtension();
   }
 
-  #takeExtension(chunk: Uint8Array, at: number): number {
+  #takeExtension(chunk: Buffer, at: number): number {
     const size = Math.min(this.#left, chunk.length - at);
-    this.#keep(chunk.subarray(at, at + size));
+    this.#keep(chunk, at, at + size);
     this.#left -= size;
     if (this.#left === 0) this.#endExtension();
     return size;
@@ -184,7 +184,7 @@ export class TarReader {
     if (entry.size === 0) this.#endContent();
   }
 
-  #takeContent(chunk: Uint8Array, at: number): number {
+  #takeContent(chunk: Buffer, at: number): number {
     const size = Math.min(this.#left, chunk.length - at);
     this.#listener.content(size === chunk.length ? chunk : chunk.subarray(at, at + size));
     this.#left -= size;
@@ -197,22 +197,22 @@ export class TarReader {
     this.#state = this.#padding === 0 ? "header" : "padding";
   }
 
-  #takePadding(chunk: Uint8Array, at: number): number {
+  #takePadding(chunk: Buffer, at: number): number {
     const size = Math.min(this.#padding, chunk.length - at);
-    this.#keep(chunk.subarray(at, at + size));
+    this.#keep(chunk, at, at + size);
     this.#padding -= size;
     if (this.#padding === 0) this.#state = "header";
     return size;
   }
 
-  #keep(bytes: Uint8Array): void {
-    const length = this.#rawLength + bytes.length;
+  #keep(bytes: Buffer, from: number, to: number): void {
+    const length = this.#rawLength + to - from;
     if (length > this.#raw.length) {
       const larger = Buffer.alloc(Math.max(length, 2 * this.#raw.length));
-      larger.set(this.#raw.subarray(0, this.#rawLength));
+      this.#raw.copy(larger, 0, 0, this.#rawLength);
       this.#raw = larger;
     }
-    this.#raw.set(bytes, this.#rawLength);
+    bytes.copy(this.#raw, this.#rawLength, from, to);
     this.#rawLength = length;
   }
 

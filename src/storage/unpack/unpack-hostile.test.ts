@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -214,6 +215,8 @@ describe("a hostile layer", () => {
   });
 
   it("takes time in proportion to its size, also when it replaces and nests", async () => {
+    // In memory where that can be: a disk adds its own ideas of time.
+    await using fast = new UnpackBench(existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
     const replacing = (n: number) =>
       tarOf(
         ...Array.from({ length: 20 * n }, (): TestEntry[] => [
@@ -231,8 +234,8 @@ describe("a hostile layer", () => {
         ),
       );
     for (const make of [replacing, deep]) {
-      const small = await cpuOf(() => bench.unpack(make(10)));
-      const large = await cpuOf(() => bench.unpack(make(40)));
+      const small = await cpuOf(() => fast.unpack(make(10)));
+      const large = await cpuOf(() => fast.unpack(make(40)));
       assert.ok(large < 16 * small + 0.5, `${make.name}: ${small} s, then ${large} s for four times as much`);
     }
   });
@@ -264,15 +267,15 @@ describe("a hostile layer", () => {
   it("reads no further ahead than the worker can follow", async () => {
     let given = 0;
     const eager = (async function* () {
-      yield headerBlock({ name: "x", size: 64 * 2 ** 20 });
-      for (; given < 64; given++) yield Buffer.alloc(2 ** 20);
+      yield headerBlock({ name: "x", size: 24 * 2 ** 20 });
+      for (; given < 24; given++) yield Buffer.alloc(2 ** 20);
       yield Buffer.alloc(1024);
     })();
     const unpacking = bench.unpack(eager);
     await new Promise((resolve) => setImmediate(resolve));
     assert.ok(given < 10, `${given} MiB were read at once`);
     await unpacking;
-    assert.equal(given, 64);
+    assert.equal(given, 24);
   });
 });
 

@@ -19,7 +19,7 @@ describe("unpacking a layer", () => {
         { name: "bin/", type: "5", mode: 0o2775, uid: 1, gid: 2, mtime: 2000 },
         { name: "bin/su", content: "elf", mode: 0o4755, uid: 3, gid: 4, mtime: 3000 },
         { name: "bin/sh", type: "2", link: "/bin/su", uid: 5, gid: 6, mtime: 4000 },
-        { name: "bin/again", type: "1", link: "bin/su" },
+        { name: "bin/again", type: "1", link: "bin/su", mode: 0o4755, uid: 3, gid: 4, mtime: 3000 },
         { name: "fifo", type: "6", mode: 0o622 },
         { name: "null", type: "3", mode: 0o666, device: [1, 3] },
         { name: "disk", type: "4", mode: 0o660, device: [259, 70_000], gid: 6 },

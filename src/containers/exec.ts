@@ -1,0 +1,42 @@
+import { Fault } from "../base/index.ts";
+import { type ExecSession, startExec } from "../runtime/index.ts";
+import { type Container, isLive } from "../state/index.ts";
+import type { ContainerDeps } from "./deps.ts";
+
+export interface ExecCommand {
+  readonly args: readonly string[];
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Starts a command in a container for somebody who holds its streams. The caller disposes of the session, which ends the command. */
+export async function execInContainer(
+  deps: ContainerDeps,
+  container: Container,
+  command: ExecCommand,
+): Promise<ExecSession> {
+  const { record, spec } = container;
+  if (command.args.length === 0) throw new Fault("invalid", "exec command cannot be empty");
+  requireLive(deps, container);
+  if (spec.process === undefined)
+    throw new Fault("corrupt", `container ${record.id} has no process in its config.json`);
+  return await startExec(deps.handlers.get(record.runtimeHandler), {
+    id: record.id,
+    process: { ...spec.process, args: command.args, terminal: command.tty },
+    stdin: command.stdin,
+    ...(record.runtimePath === "" ? {} : { runtimePath: record.runtimePath }),
+    ...(command.signal === undefined ? {} : { signal: command.signal }),
+  });
+}
+
+/** Rejects unless the container has a process, and is not being killed. */
+export function requireLive(deps: Pick<ContainerDeps, "stopping">, container: Container): void {
+  const { id } = container.record;
+  if (!isLive(container)) {
+    throw new Fault("not-found", `container is not created or running: ${id} is ${container.state.is}`);
+  }
+  if (deps.stopping.isStopping(id)) {
+    throw new Fault("precondition", `cannot start exec in ${id}: container is being killed`);
+  }
+}

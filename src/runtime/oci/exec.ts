@@ -1,0 +1,144 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Fault, reasonOf } from "../../base/index.ts";
+import {
+  adoptOrphan,
+  type ExitStatus,
+  listenForConsole,
+  sendSignal,
+  startProgram,
+  type Terminal,
+  terminalOf,
+} from "../../host/index.ts";
+import { type Process, runtimeJson } from "../../oci/index.ts";
+import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
+
+/** How long a runtime may take to start a process in a container. */
+const startTimeoutMs = 60_000;
+const keptWords = 4096;
+
+export interface ExecOptions {
+  readonly id: string;
+  /** The container's process with `args` and `terminal` replaced. */
+  readonly process: Process;
+  readonly stdin: boolean;
+  /** Another runtime program than the handler's. */
+  readonly runtimePath?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A process running in a container beside its first one. */
+export interface ExecSession extends AsyncDisposable {
+  readonly io: ExecIo;
+  /** How the process ended. */
+  readonly exited: Promise<ExitStatus>;
+  /** Kills the process. */
+  kill(): void;
+}
+
+/** With a terminal there is one stream each way, otherwise the usual three. */
+export type ExecIo =
+  | { readonly is: "terminal"; readonly terminal: Terminal }
+  | { readonly is: "pipes"; readonly stdin: Socket | undefined; readonly stdout: Socket; readonly stderr: Socket };
+
+/**
+ * Starts a process in a container by `runtime exec`, without a monitor. The caller disposes of the session, which kills the process if
+ * it still runs. Rejects with the runtime's words when a terminal was asked for; without one, the runtime's complaint is what the
+ * session's stderr says.
+ */
+export async function startExec(handler: RuntimeHandler, options: ExecOptions): Promise<ExecSession> {
+  const dir = await mkdtemp(join(tmpdir(), "crio-exec-"));
+  try {
+    await writeFile(join(dir, "process.json"), runtimeJson(options.process), { mode: 0o600 });
+    return options.process.terminal === true
+      ? await startWithTerminal(handler, options, dir)
+      : startWithPipes(handler, options, dir);
+  } catch (error) {
+    await forget(dir);
+    throw error;
+  }
+}
+
+function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: string): ExecSession {
+  const program = startProgram(
+    options.runtimePath ?? handler.path,
+    [...execArgs(handler), "--process", join(dir, "process.json"), options.id],
+    { env: runtimeEnv(handler), stdio: [options.stdin ? "write" : "null", "read", "read"], newSession: true },
+  );
+  const [stdin, stdout, stderr] = program.stdio;
+  if (stdout === undefined || stderr === undefined) throw new Fault("failed", "the runtime has no pipes");
+  return {
+    io: { is: "pipes", stdin, stdout, stderr },
+    exited: program.exited,
+    kill: () => program.kill(9),
+    async [Symbol.asyncDispose]() {
+      program.kill(9);
+      for (const stream of [stdin, stdout, stderr]) stream?.destroy();
+      await forget(dir);
+    },
+  };
+}
+
+/**
+ * The runtime hands over the terminal's master side and ends, so that resizing works with every runtime; the process becomes our
+ * child, since the daemon is a subreaper.
+ */
+async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, dir: string): Promise<ExecSession> {
+  using socket = listenForConsole(join(dir, "console"));
+  const pidFile = join(dir, "pid");
+  const program = startProgram(
+    options.runtimePath ?? handler.path,
+    [
+      ...[...execArgs(handler), "--detach", "--pid-file", pidFile, "--console-socket", socket.path],
+      ...["--process", join(dir, "process.json"), options.id],
+    ],
+    { env: runtimeEnv(handler), stdio: ["null", "null", "read"], newSession: true },
+  );
+  const failed = new AbortController();
+  const words = lastWords(program.stdio[2]);
+  const ended = program.exited.then(async (status) => {
+    if (status.is === "exited" && status.code === 0) return;
+    failed.abort(new Fault("failed", `${handler.path} exec failed: ${await words}`));
+  });
+  const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
+  const terminal = terminalOf(await socket.receive({ timeoutMs: startTimeoutMs, signal }));
+  try {
+    await ended;
+    failed.signal.throwIfAborted();
+    const pid = Number(await readFile(pidFile, "utf8"));
+    if (!(pid > 1)) throw new Fault("failed", `${handler.path} exec left no pid in its pid file`);
+    return {
+      io: { is: "terminal", terminal },
+      exited: adoptOrphan(pid),
+      kill: () => void sendSignal(pid, 9),
+      async [Symbol.asyncDispose]() {
+        sendSignal(pid, 9);
+        terminal.close();
+        await forget(dir);
+      },
+    };
+  } catch (error) {
+    terminal.close();
+    throw error;
+  }
+}
+
+function execArgs(handler: RuntimeHandler): readonly string[] {
+  return ["--root", handler.root, ...(handler.systemdCgroup ? ["--systemd-cgroup"] : []), "exec"];
+}
+
+async function lastWords(stream: Socket | undefined): Promise<string> {
+  let text = "";
+  try {
+    for await (const chunk of stream ?? []) text = (text + String(chunk)).slice(-keptWords);
+  } catch (error) {
+    text += reasonOf(error);
+  }
+  return text.trim();
+}
+
+async function forget(dir: string): Promise<void> {
+  await rm(dir, { recursive: true, force: true });
+}
