@@ -1,6 +1,6 @@
 /** Builds what ships: dist/ (the bundle, one file per worker thread) and bin/crio, the one executable entry. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -19,7 +19,8 @@ exec "$here/../node_modules/.bin/node" --max-semi-space-size=2 --max-old-space-s
 `;
 
 generate();
-rmSync(join(root, "dist"), { recursive: true, force: true });
+// Built beside and moved into place: a daemon that is started meanwhile finds the one or the other, whole.
+const next = join(root, `.dist-${process.pid}`);
 const workers = globSync("src/**/*-worker.ts", { cwd: root });
 await build({
   absWorkingDir: root,
@@ -27,7 +28,7 @@ await build({
     { in: "src/cli/main.ts", out: "crio" },
     ...workers.map((file) => ({ in: file, out: basename(file, ".ts") })),
   ],
-  outdir: "dist",
+  outdir: next,
   bundle: true,
   splitting: true,
   format: "esm",
@@ -44,6 +45,10 @@ await build({
   define: { CRIO_BUILD: JSON.stringify(buildFacts()) },
   logLevel: "warning",
 });
+const old = join(root, `.dist-old-${process.pid}`);
+if (existsSync(join(root, "dist"))) renameSync(join(root, "dist"), old);
+renameSync(next, join(root, "dist"));
+rmSync(old, { recursive: true, force: true });
 mkdirSync(join(root, "bin"), { recursive: true });
 writeFileSync(join(root, "bin/crio"), wrapper);
 chmodSync(join(root, "bin/crio"), 0o755);

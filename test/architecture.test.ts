@@ -65,7 +65,8 @@ describe("the folders of src", () => {
       const targetFolder = target.split("/")[0] ?? "";
       if (targetFolder === folder) continue;
       if (target !== `${targetFolder}/index.ts`) wrong.push(`${file} reaches into ${target}`);
-      if (rankOf(targetFolder) <= rankOf(folder)) wrong.push(`${file} imports ${targetFolder}, which is not below ${folder}`);
+      if (rankOf(targetFolder) <= rankOf(folder))
+        wrong.push(`${file} imports ${targetFolder}, which is not below ${folder}`);
     }
     assert.deepEqual(wrong, []);
   });
@@ -99,7 +100,9 @@ describe("the folders of src", () => {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), "utf8");
-  const found = text.matchAll(/^(?:import|export)\s[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gms);
+  const found = text.matchAll(
+    /^(?:import|export)\s[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gms,
+  );
   return [...found].map((match) => ({
     file,
     folder: folderOf(file),

@@ -5,7 +5,7 @@ import { crictl } from "../../test/support/clients.ts";
 import { runInNode } from "../../test/support/node/index.ts";
 import { nodeBinary, projectRoot } from "../../test/support/paths.ts";
 import { run } from "../../test/support/programs.ts";
-import { runInVm } from "../../test/support/vm/index.ts";
+import { runGuardedInVm } from "../../test/support/vm/index.ts";
 import { type Counts, countsOf, failedStep, none, sum } from "./counts.ts";
 import { type Step, timed } from "./step.ts";
 
@@ -76,7 +76,6 @@ async function hostTests(): Promise<Counts> {
     // CI has a toolchain; elsewhere the daemon can be tested without its client only in part.
     return process.env.CI === "true" ? failedStep(complaint) : { ...none, skipped: 1, output: complaint };
   }
-  const shares = [{ source: client.path }];
   const env = { CRIO_TS_CRICTL: client.path, CI: process.env.CI ?? "" };
   const files = testFiles("host");
   const results: Counts[] = [];
@@ -88,7 +87,6 @@ async function hostTests(): Promise<Counts> {
         name,
         command: [nodeBinary, ...testFlags, file],
         env,
-        shares,
         timeoutMs: fileTimeoutMs,
       });
       const counts = countsOf({ code: done.code, stdout: done.output, stderr: "" });
@@ -104,14 +102,14 @@ async function hostTests(): Promise<Counts> {
 
 async function vmTests(): Promise<Counts> {
   const client = await crictl();
-  const shares = [projectRoot, ...(client.is === "there" ? [client.path] : [])].map((source) => ({ source }));
-  const done = await runInVm({
+  const done = await runGuardedInVm({
     command: [nodeBinary, ...testFlags, "--test-concurrency=1", ...testFiles("vm")],
     env: client.is === "there" ? { CRIO_TS_CRICTL: client.path } : {},
-    shares,
     timeoutMs: fileTimeoutMs,
   });
-  return countsOf({ code: done.code, stdout: done.output, stderr: "" });
+  const counts = countsOf({ code: done.code, stdout: done.output, stderr: "" });
+  const leaks = done.leaks.length === 0 ? "" : `left over: ${done.leaks.join("; ")}\n`;
+  return { ...counts, output: counts.output + leaks };
 }
 
 function testFiles(part: "host" | "vm"): string[] {

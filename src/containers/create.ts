@@ -16,8 +16,9 @@ import type { ContainerDeps } from "./deps.ts";
 import { type Gathered, gatherFacts } from "./gather.ts";
 import { prepareLog } from "./log-path.ts";
 import { containerName } from "./names.ts";
+import { undoCreation } from "./load.ts";
 import { type ContainerPlan, planContainer } from "./plan.ts";
-import { releaseFromRuntime } from "./release.ts";
+import { releaseProcesses } from "./release.ts";
 
 /** Seconds, from the kubelet. */
 const gracePeriodAnnotation = "io.kubernetes.pod.terminationGracePeriod";
@@ -63,7 +64,7 @@ async function carryOut(deps: ContainerDeps, plan: ContainerPlan, creation: Crea
     creation.stage = "container spec configuration";
     const container = await build(plan, gathered);
     creation.stage = "container runtime creation";
-    undo.add("runtime", () => releaseFromRuntime(deps, container.record));
+    undo.add("runtime", () => releaseProcesses(deps, container, plan.pod.record.cgroupParent));
     const created = await createInRuntime(deps, plan, container);
     await writeState(created);
     undo.keep();
@@ -79,12 +80,14 @@ async function carryOut(deps: ContainerDeps, plan: ContainerPlan, creation: Crea
 /** One step a thing, its undo on the line below. Resolves with the mounted root file system. */
 async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creation, undo: Undo): Promise<string> {
   const { id, name } = plan;
+  const remains = deps.names.remainsUnder(name);
+  if (remains !== undefined) await undoCreation(deps, remains, deps.store.containerRunDir(remains));
   if (!deps.names.reserve(name, id))
     throw new Fault("exists", `error reserving ctr name ${name} for id ${id}: name is reserved`);
-  undo.add(`name ${name}`, () => deps.names.release(name, id));
+  undo.addRecord(`name ${name}`, () => deps.names.release(name, id));
   creation.stage = "container storage creation";
   await deps.store.createContainer({ id, names: [name], imageId: plan.image.id, metadata: storeMetadata(plan) });
-  undo.add("store", () => deps.store.deleteContainer(id));
+  undo.addRecord("store", () => deps.store.deleteContainer(id));
   creation.stage = "container storage start";
   await prepareLog(plan.logPath);
   return await deps.store.mountContainer(id);
@@ -193,12 +196,10 @@ async function undoAll(deps: ContainerDeps, undo: Undo, id: string): Promise<voi
   try {
     await undo.run();
   } catch (error) {
+    deps.names.abandon(id);
     deps.log.error(
-      "a failed container could not be undone altogether; removing its pod, or the next start, tries again",
-      {
-        containerID: id,
-        error: reasonOf(error),
-      },
+      "a failed container could not be undone altogether; creating it again, removing its pod, or the next start goes on",
+      { containerID: id, error: reasonOf(error) },
     );
   }
 }

@@ -14,8 +14,8 @@ export async function execSyncInContainer(
   command: { readonly args: readonly string[]; readonly timeoutSeconds: bigint; readonly signal?: AbortSignal },
 ): Promise<ExecSyncResult> {
   const { record, spec } = container;
-  if (command.args.length === 0) throw new Fault("invalid", "exec command cannot be empty");
   requireLive(deps, container);
+  if (command.args.length === 0) throw new Fault("invalid", "exec command cannot be empty");
   if (spec.process === undefined)
     throw new Fault("corrupt", `container ${record.id} has no process in its config.json`);
   return await execSync(

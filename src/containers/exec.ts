@@ -37,6 +37,6 @@ export function requireLive(deps: Pick<ContainerDeps, "stopping">, container: Co
     throw new Fault("not-found", `container is not created or running: ${id} is ${container.state.is}`);
   }
   if (deps.stopping.isStopping(id)) {
-    throw new Fault("precondition", `cannot start exec in ${id}: container is being killed`);
+    throw new Fault("precondition", "cannot start exec: container is being killed");
   }
 }

@@ -5,8 +5,8 @@ import type { ContainerDeps } from "./deps.ts";
 type FindDeps = Pick<ContainerDeps, "containers" | "creations">;
 
 /**
- * The container whose id is, or alone begins with, `id`. Rejects with CRI-O's words: code `not-found` for a miss, `precondition`
- * for an ambiguous prefix or a creation that nobody has been told of.
+ * The container whose id is, or alone begins with, `id`. Rejects with CRI-O's words: code `not-found` for a miss, `invalid`
+ * for an empty id or an ambiguous prefix, `precondition` for a creation that nobody has been told of.
  */
 export function findContainer(deps: FindDeps, id: string): Container {
   if (id === "") throw new Fault("invalid", "container ID should not be empty");

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonOf } from "../base/index.ts";
 import { isSameProcess, sendSignal } from "../host/index.ts";
-import { deleteInRuntime, forgetExit } from "../runtime/index.ts";
+import { deleteInRuntime, forgetExit, stateInRuntime } from "../runtime/index.ts";
 import {
   type Container,
   containerRecordFrom,
@@ -70,8 +70,17 @@ async function stateNow(deps: ContainerDeps, container: Container): Promise<Cont
     // Written as ended without an exit code: perhaps the exit file says more.
     return state.is === "unknown" ? ((await endOf(container, deps.clock.nowNs())) ?? state) : state;
   }
-  if (await isSameProcess(init.pid, init.startTime)) return state;
+  if (await isSameProcess(init.pid, init.startTime)) {
+    return state.is === "created" ? await createdOrStarted(deps, container) : state;
+  }
   return (await endOf(container, deps.clock.nowNs())) ?? state;
+}
+
+/** Between the runtime's start and the writing down of it lies a moment in which the daemon may have been killed. */
+async function createdOrStarted(deps: ContainerDeps, { record, state }: Container): Promise<Container["state"]> {
+  const found = await stateInRuntime(deps.handlers.get(record.runtimeHandler), record.id);
+  if (found?.status !== "running" && found?.status !== "paused") return state;
+  return { is: "running", startedAtNs: deps.clock.nowNs(), paused: found.status === "paused" };
 }
 
 /** Undoes the creation of a container of which nothing but the id is known for sure. Idempotent. */
@@ -90,6 +99,7 @@ export async function undoCreation(deps: ContainerDeps, id: string, runDir: stri
   }
   await forgetExit(deps.options.exitsDir, id);
   await deps.store.deleteContainer(id);
+  deps.names.releaseAll(id);
 }
 
 /** A monitor that outlived the daemon in the middle of a creation would go on creating. */

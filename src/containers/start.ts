@@ -1,6 +1,6 @@
 import { Fault, reasonOf } from "../base/index.ts";
 import { startInRuntime } from "../runtime/index.ts";
-import { type Container, writeState } from "../state/index.ts";
+import { type Container, statusWord, writeState } from "../state/index.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { releaseContainer } from "./release.ts";
 
@@ -14,7 +14,7 @@ export async function startContainer(deps: ContainerDeps, container: Container):
     const now = deps.containers.get(record.id);
     if (now === undefined) throw new Fault("not-found", `specified container not found: ${record.id}`);
     if (now.state.is !== "created") {
-      throw new Fault("precondition", `container ${record.id} is not in created state: ${now.state.is}`);
+      throw new Fault("precondition", `container ${record.id} is not in created state: ${statusWord(now.state)}`);
     }
     try {
       await startInRuntime(deps.handlers.get(record.runtimeHandler), record.id);

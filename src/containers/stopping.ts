@@ -1,6 +1,11 @@
 import type { Logger } from "../base/index.ts";
 import { StopLoop, type StopTarget } from "../runtime/index.ts";
 
+/** The patience with a container that leaves time, of `totalMs` for the whole call, to kill it and to answer. */
+export function patienceWithin(totalMs: number): number {
+  return totalMs < 2_000 ? totalMs / 2 : totalMs - 1_000;
+}
+
 /** The containers that are being stopped. A second caller joins the first one's loop, and may only shorten its patience. */
 export class Stopping {
   readonly #loops = new Map<string, StopLoop>();

@@ -7,7 +7,7 @@ import {
   runtimeJson,
 } from "../oci/index.ts";
 import { updateInRuntime } from "../runtime/index.ts";
-import { type Container, isLive, type LinuxResources, writeSpec } from "../state/index.ts";
+import { type Container, isLive, type LinuxResources, statusWord, writeSpec } from "../state/index.ts";
 import type { ContainerDeps } from "./deps.ts";
 
 /**
@@ -24,7 +24,7 @@ export async function updateContainer(
     const now = deps.containers.get(id);
     if (now === undefined) throw new Fault("not-found", `specified container not found: ${id}`);
     if (!isLive(now))
-      throw new Fault("precondition", `container ${id} is not running or created state: ${now.state.is}`);
+      throw new Fault("precondition", `container ${id} is not running or created state: ${statusWord(now.state)}`);
     await checkMemory(deps, now, wanted.memoryLimitInBytes);
     const change = changeOf(deps, wanted);
     await updateInRuntime(deps.handlers.get(now.record.runtimeHandler), id, runtimeJson(change));

@@ -1,5 +1,5 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { codeOf, type FaultCode, isFault, reasonOf } from "../base/index.ts";
+import { codeOf, Fault, type FaultCode, isFault, reasonOf } from "../base/index.ts";
 
 /** An error with the gRPC code that the kubelet knows it by. */
 export class RpcFault extends Error {
@@ -28,14 +28,11 @@ export function serviceErrorOf(error: unknown): Partial<ServiceError> {
   return { code, details: headerText(reasonOf(error)) };
 }
 
-/** Runs `work`; a `not-found` Fault becomes the code NotFound, with `prefix` before its text. */
-export async function orNotFound<T>(prefix: string, work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!isFault(error, "not-found", "precondition")) throw error;
-    throw new RpcFault(status.NOT_FOUND, `${prefix}${reasonOf(error)}`, { cause: error });
-  }
+/** What setting up a stream answers: its checks and its limit have codes of their own (reference: cri.md 5). */
+export function streamingFault(error: unknown, say: (words: string) => string): Error {
+  if (isFault(error, "invalid")) return new RpcFault(status.INVALID_ARGUMENT, reasonOf(error), { cause: error });
+  if (isFault(error, "exhausted")) return new RpcFault(status.RESOURCE_EXHAUSTED, reasonOf(error), { cause: error });
+  return new Fault(codeOf(error), say(reasonOf(error)), { cause: error });
 }
 
 /** Status texts travel in a header: bounded, and without what a terminal would act on. */

@@ -1,12 +1,13 @@
 import { mkdir } from "node:fs/promises";
 import { type Logger, reasonOf } from "../base/index.ts";
 import type { Config, VersionInfo } from "../config/index.ts";
-import { CriServer, imageHandlers, runtimeHandlers } from "../cri/index.ts";
+import { type CriDeps, CriServer, imageHandlers, runtimeHandlers } from "../cri/index.ts";
 import { becomeSubreaper } from "../host/index.ts";
 import { loadAll, type PodDeps } from "../pods/index.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
 import { compose, type Parts } from "./parts.ts";
 import { noteStart, noteStop, type ShutdownFiles } from "./shutdown-files.ts";
+import { composeStreaming } from "./streaming.ts";
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -35,17 +36,20 @@ export async function runDaemon({ config, logger: log, version, signal }: Daemon
     version: version.version,
   };
   const monitor = new ExitMonitor(pods);
+  const streaming = composeStreaming(config, pods, log);
+  const cri: CriDeps = {
+    pods,
+    images: parts.images,
+    streaming,
+    runtimeVersion: version.version,
+    runtimeConfig: () => config.runtime,
+  };
   const server = new CriServer({
     path: config.api.listen,
     maxSendBytes: config.api.grpcMaxSendMsgSize,
     maxReceiveBytes: config.api.grpcMaxRecvMsgSize,
-    runtime: runtimeHandlers({
-      pods,
-      images: parts.images,
-      runtimeVersion: version.version,
-      runtimeConfig: () => config.runtime,
-    }),
-    image: imageHandlers({ pods, images: parts.images, runtimeVersion: version.version, runtimeConfig: () => ({}) }),
+    runtime: runtimeHandlers(cri),
+    image: imageHandlers(cri),
     http: (_request, response) => {
       response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
     },
@@ -62,11 +66,12 @@ export async function runDaemon({ config, logger: log, version, signal }: Daemon
     void collectNetworkGarbage(pods, log);
     await noteStart(files);
     const watching = monitor.run();
+    await streaming.start();
     await server.start();
     log.info("serving CRI", { socket: config.api.listen });
     await stopping;
     log.info("stopping; containers go on");
-    await server.stop();
+    await Promise.all([server.stop(), streaming.stop()]);
     monitor.stop();
     await watching;
   } finally {

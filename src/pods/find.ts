@@ -5,8 +5,8 @@ import type { PodDeps } from "./deps.ts";
 type FindDeps = Pick<PodDeps, "pods" | "podCreations">;
 
 /**
- * The pod whose id is, or alone begins with, `id`. Rejects with CRI-O's words: code `not-found` for a miss, `precondition` for an
- * ambiguous prefix or a creation that nobody has been told of.
+ * The pod whose id is, or alone begins with, `id`. Rejects with CRI-O's words: code `not-found` for a miss, `invalid` for an
+ * empty id or an ambiguous prefix, `precondition` for a creation that nobody has been told of.
  */
 export function findPod(deps: FindDeps, id: string): Pod {
   if (id === "") throw new Fault("invalid", "PodSandboxId should not be empty");

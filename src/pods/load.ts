@@ -109,7 +109,9 @@ async function loadPod(deps: PodDeps, id: string, metadata: StorageMetadata): Pr
   const infra = await loadInfra(deps, record, { spec, ...stored });
   const namespacesGone = !(await namespacesAreThere(record));
   const marked = await hasMarker(dirs.dir, "stopped");
-  const stopped = marked || namespacesGone || (record.hasInfraProcess && !isLive(infra));
+  // Of a pod whose stopping was cut off nobody knows what it still has.
+  const cutOff = await hasMarker(dirs.dir, "stopping");
+  const stopped = marked || cutOff || namespacesGone || (record.hasInfraProcess && !isLive(infra));
   if (stopped && !marked) await writeMarker(dirs.dir, "stopped");
   const networkStopped = await hasMarker(dirs.dir, "network-stopped");
   const ips = await addressesOf(deps, record, spec);

@@ -1,9 +1,7 @@
-import { rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { rmdir } from "node:fs/promises";
 import { errnoOf, withStep } from "../base/index.ts";
-import { everyStep, releaseFromRuntime, releaseMonitor } from "../containers/index.ts";
+import { everyStep, releaseProcesses } from "../containers/index.ts";
 import { unpinNamespace } from "../host/index.ts";
-import { forgetExit } from "../runtime/index.ts";
 import { type Pod, type PodRecord, writeMarker } from "../state/index.ts";
 import type { PodDeps } from "./deps.ts";
 import { releaseShm } from "./files.ts";
@@ -62,13 +60,8 @@ export async function releaseInfra(deps: PodDeps, { record, infra }: Pod): Promi
     await deps.cgroups.removeInfraCgroup(record.cgroupParent, record.id);
     return;
   }
-  const monitor = { containerId: record.id, parent: record.cgroupParent };
   await everyStep("removing the infra container", [
-    ["deleting it in the runtime", () => releaseFromRuntime(deps, infra.record)],
-    ["ending its monitor", () => releaseMonitor(infra.monitor)],
-    ["removing its exit file", () => forgetExit(deps.options.exitsDir, record.id)],
-    ["removing its attach link", () => rm(join(deps.options.attachDir, record.id), { force: true })],
-    ["removing its monitor's cgroup", () => deps.cgroups.removeMonitorCgroup(monitor)],
+    ["its processes", () => releaseProcesses(deps, infra, record.cgroupParent)],
     ["unmounting its root file system", () => deps.store.unmountContainer(record.id)],
   ]);
 }

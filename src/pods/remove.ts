@@ -1,6 +1,6 @@
 import { untilAborted } from "../base/index.ts";
 import { removeContainer, undoCreation } from "../containers/index.ts";
-import { type Pod, parseStorageMetadata } from "../state/index.ts";
+import { type Pod, parseStorageMetadata, writeMarker } from "../state/index.ts";
 import type { PodDeps } from "./deps.ts";
 import { releasePod } from "./release.ts";
 import { markStopped, stopContainersOf } from "./stop.ts";
@@ -24,7 +24,10 @@ export async function removePod(
 async function removeUnderLock(deps: PodDeps, id: string, timeoutMs: number): Promise<void> {
   const pod = deps.pods.get(id);
   if (pod === undefined) return;
-  if (!pod.stopped) await stopContainersOf(deps, id, timeoutMs);
+  if (!pod.stopped) {
+    await writeMarker(pod.record.dir, "stopping");
+    await stopContainersOf(deps, id, timeoutMs);
+  }
   for (const container of deps.containers.ofPod(id)) await removeContainer(deps, container, { timeoutMs });
   await markStopped(deps, id);
   await undoLeftovers(deps, id);

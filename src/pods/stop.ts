@@ -1,5 +1,5 @@
 import { type Logger, reasonOf, untilAborted, withStep } from "../base/index.ts";
-import { endOf, stopContainer } from "../containers/index.ts";
+import { endOf, patienceWithin, stopContainer } from "../containers/index.ts";
 import { forgetExit } from "../runtime/index.ts";
 import { isLive, type Pod, writeMarker, writeState } from "../state/index.ts";
 import type { PodDeps } from "./deps.ts";
@@ -27,6 +27,7 @@ async function stopUnderLock(deps: PodDeps, id: string, timeoutMs: number): Prom
   const pod = deps.pods.get(id);
   if (pod === undefined) return;
   const { record } = pod;
+  if (!pod.stopped) await writeMarker(record.dir, "stopping");
   await releaseNetwork(deps, record);
   await stopContainersOf(deps, id, timeoutMs);
   await stopInfra(deps, pod, timeoutMs);
@@ -37,7 +38,7 @@ async function stopUnderLock(deps: PodDeps, id: string, timeoutMs: number): Prom
 
 /** Stops every container of a pod, in parallel. Rejects when one does not stop. */
 export async function stopContainersOf(deps: PodDeps, podId: string, timeoutMs: number): Promise<void> {
-  const patienceMs = timeoutMs < 2_000 ? timeoutMs / 2 : timeoutMs - 1_000;
+  const patienceMs = patienceWithin(timeoutMs);
   const results = await Promise.allSettled(
     deps.containers.ofPod(podId).map((container) => stopContainer(deps, container, { timeoutMs: patienceMs })),
   );

@@ -49,7 +49,12 @@ const container: ContainerRecord = {
   podId,
   name: "k8s_app_web_default_u1_0",
   metadata: { name: "app", attempt: 0 },
-  image: { requested: "busybox", name: "docker.io/library/busybox:latest", id: "c".repeat(64), repoDigests: ["r@sha256:1"] },
+  image: {
+    requested: "busybox",
+    name: "docker.io/library/busybox:latest",
+    id: "c".repeat(64),
+    repoDigests: ["r@sha256:1"],
+  },
   labels: {},
   annotations: { a: "b" },
   createdAtNs: 1_700_000_001_000_000_000n,

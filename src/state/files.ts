@@ -39,8 +39,11 @@ export async function readState(dir: string): Promise<StoredState | undefined> {
   return ifThere(async () => parseStateJson(await readBounded(join(dir, "state.json"), maxStateBytes)));
 }
 
-/** Marks in the infra Dir that a pod, or its network, has been stopped. */
-export type Marker = "stopped" | "network-stopped";
+/**
+ * Marks in the infra Dir: a pod, or its network, has been stopped, as CRI-O marks it; or its stopping has begun, which is ours alone
+ * and tells a restart that the pod may have lost its network already.
+ */
+export type Marker = "stopping" | "stopped" | "network-stopped";
 
 /** Leaves a mark; when the pod's directory is gone, so is what the mark was for. */
 export async function writeMarker(dir: string, marker: Marker): Promise<void> {

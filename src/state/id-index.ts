@@ -26,7 +26,7 @@ export class IdIndex<T> {
 
   /**
    * The one thing whose id is `text` or begins with it. Rejects nothing and finds nothing for "".
-   * Throws code `not-found` when there is none, `precondition` when there are several.
+   * Throws code `not-found` when there is none, `invalid` when there are several.
    */
   find(text: string): T {
     const exact = this.#things.get(text);
@@ -36,7 +36,7 @@ export class IdIndex<T> {
       for (const [id, thing] of this.#things) if (id.startsWith(text)) found.push(thing);
     }
     const [only, second] = found;
-    if (second !== undefined) throw new Fault("precondition", `the ID prefix ${quoted(text)} is ambiguous`);
+    if (second !== undefined) throw new Fault("invalid", `the ID prefix ${quoted(text)} is ambiguous`);
     if (only === undefined) throw new Fault("not-found", "ID does not exist");
     return only;
   }

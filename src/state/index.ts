@@ -31,7 +31,7 @@ export type {
 export { Names } from "./names.ts";
 export { isReady, type Pod, type PodNamespaces, type PodRecord } from "./pod.ts";
 export { type PodExtras, podAnnotations, podRecordFrom } from "./pod-codec.ts";
-export type { StoredState } from "./state-json.ts";
+export { type StoredState, statusWord } from "./state-json.ts";
 export {
   parseStorageMetadata,
   podMetadataFrom,

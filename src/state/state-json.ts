@@ -80,7 +80,8 @@ function stateOf(body: JsonObject): ContainerState {
   }
 }
 
-function statusWord(state: ContainerState): string {
+/** The OCI runtime's and CRI-O's word for a state: an end that nobody saw is one too. */
+export function statusWord(state: ContainerState): "created" | "running" | "paused" | "stopped" {
   if (state.is === "running") return state.paused ? "paused" : "running";
   return state.is === "created" ? "created" : "stopped";
 }

@@ -11,7 +11,7 @@ export class Pods {
     return this.#index.get(id);
   }
 
-  /** The pod whose id is `text` or alone begins with it. Throws code `not-found` or, for an ambiguous prefix, `precondition`. */
+  /** The pod whose id is `text` or alone begins with it. Throws code `not-found` or, for an ambiguous prefix, `invalid`. */
   find(text: string): Pod {
     return this.#index.find(text);
   }
@@ -48,7 +48,7 @@ export class Containers {
     return this.#index.get(id);
   }
 
-  /** The container whose id is `text` or alone begins with it. Throws code `not-found` or `precondition`. */
+  /** The container whose id is `text` or alone begins with it. Throws code `not-found` or `invalid`. */
   find(text: string): Container {
     return this.#index.find(text);
   }

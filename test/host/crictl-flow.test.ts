@@ -39,8 +39,8 @@ async function flow(crictl: Crictl, runtime: RuntimeName): Promise<void> {
   assert.match(pod, /^[0-9a-f]{64}$/);
   assert.equal(await crictl.do("runp", podFile), pod, "a second runp of the same pod is the same pod");
   const { status } = await crictl.json("inspectp", pod);
-  assert.equal(status["state"], "SANDBOX_READY");
-  assert.match(status["network"]["ip"], /^10\.88\.77\.\d+$/);
+  assert.equal(status.state, "SANDBOX_READY");
+  assert.match(status.network.ip, /^10\.88\.77\.\d+$/);
 
   const script = "echo out; echo err >&2; printf partial; trap 'exit 7' TERM; while :; do sleep 0.1; done";
   const containerFile = await crictl.containerFile({
@@ -57,8 +57,8 @@ async function flow(crictl: Crictl, runtime: RuntimeName): Promise<void> {
   assert.match(await crictl.do("ps", "--quiet"), new RegExp(container));
   assert.equal(await crictl.do("ps", "--quiet", "--label", "tier=other"), "");
   const inspect = await crictl.json("inspect", container);
-  assert.equal(inspect["status"]["state"], "CONTAINER_RUNNING");
-  assert.equal(inspect["status"]["resources"]["linux"]["memoryLimitInBytes"], String(64 << 20));
+  assert.equal(inspect.status.state, "CONTAINER_RUNNING");
+  assert.equal(inspect.status.resources.linux["memoryLimitInBytes"], String(64 << 20));
   await eventually("the log has both lines", async () => {
     const logs = await crictl.try("logs", container);
     return logs.stdout.includes("out\n") && logs.stderr.includes("err\n");
@@ -66,7 +66,14 @@ async function flow(crictl: Crictl, runtime: RuntimeName): Promise<void> {
   const log = await readFile(`/var/log/pods/flow-${runtime}/app.log`, "utf8");
   assert.match(log, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}\S+ stdout F out$/m);
 
-  const exec = await crictl.do("exec", "--sync", container, "sh", "-c", "hostname; cat /proc/1/oom_score_adj; echo $GREETING");
+  const exec = await crictl.do(
+    "exec",
+    "--sync",
+    container,
+    "sh",
+    "-c",
+    "hostname; cat /proc/1/oom_score_adj; echo $GREETING",
+  );
   assert.equal(exec, `${pod.slice(0, 12)}\n500\nhello`);
   const failing = await crictl.try("exec", "--sync", container, "sh", "-c", "echo oops >&2; exit 3");
   assert.match(failing.stderr, /exited with 3: oops/);
@@ -78,9 +85,9 @@ async function flow(crictl: Crictl, runtime: RuntimeName): Promise<void> {
   await crictl.do("stats", "--id", container).catch(() => ""); // not there before issue 3
   await crictl.do("stop", "--timeout", "10", container);
   const stopped = await crictl.json("inspect", container);
-  assert.equal(stopped["status"]["state"], "CONTAINER_EXITED");
-  assert.equal(stopped["status"]["exitCode"], 7, "its own exit code, from the trap");
-  assert.equal(stopped["status"]["reason"], "Error");
+  assert.equal(stopped.status.state, "CONTAINER_EXITED");
+  assert.equal(stopped.status.exitCode, 7, "its own exit code, from the trap");
+  assert.equal(stopped.status.reason, "Error");
   await crictl.do("stop", container);
   await crictl.do("rm", container);
   assert.equal(await crictl.do("ps", "--all", "--quiet"), "");

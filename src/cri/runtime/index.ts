@@ -1,9 +1,11 @@
 import type { CriDeps } from "../deps.ts";
 import type { RuntimeServiceDefinition } from "../generated/api.ts";
 import type { Handlers } from "../service.ts";
+import { attachRpc } from "./attach.ts";
 import { containerStats } from "./container-stats.ts";
 import { containerStatus } from "./container-status.ts";
 import { createContainerRpc } from "./create-container.ts";
+import { execRpc } from "./exec.ts";
 import { execSyncRpc } from "./exec-sync.ts";
 import { getContainerEvents } from "./get-container-events.ts";
 import { listContainerStats } from "./list-container-stats.ts";
@@ -14,6 +16,7 @@ import { listPodSandboxMetrics } from "./list-pod-sandbox-metrics.ts";
 import { listPodSandboxStats } from "./list-pod-sandbox-stats.ts";
 import { podSandboxStats } from "./pod-sandbox-stats.ts";
 import { podSandboxStatus } from "./pod-sandbox-status.ts";
+import { portForwardRpc } from "./port-forward.ts";
 import { removeContainerRpc } from "./remove-container.ts";
 import { removePodSandbox } from "./remove-pod-sandbox.ts";
 import { reopenContainerLogRpc } from "./reopen-container-log.ts";
@@ -52,6 +55,9 @@ export function runtimeHandlers(deps: CriDeps): Handlers<typeof RuntimeServiceDe
     listContainers: listContainersRpc(deps),
     containerStatus: containerStatus(deps),
     execSync: execSyncRpc(deps),
+    exec: execRpc(deps),
+    attach: attachRpc(deps),
+    portForward: portForwardRpc(deps),
     reopenContainerLog: reopenContainerLogRpc(deps),
     updateContainerResources: updateContainerResourcesRpc(deps),
     updatePodSandboxResources: updatePodSandboxResourcesRpc(deps),

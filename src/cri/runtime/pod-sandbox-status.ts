@@ -1,15 +1,15 @@
-import { findPod, podInfo } from "../../pods/index.ts";
+import { podInfo } from "../../pods/index.ts";
 import { jsonText } from "../convert/json-text.ts";
 import { containerStatusOf, podStatusOf } from "../convert/response.ts";
 import type { CriDeps } from "../deps.ts";
 import { type PodSandboxStatusRequest, PodSandboxStatusResponse } from "../generated/api.ts";
+import { requestedPod } from "../look-up.ts";
 import type { Unary } from "../service.ts";
-import { orNotFound } from "../status.ts";
 
 /** PodSandboxStatus (reference: cri.md 2.11). */
 export function podSandboxStatus({ pods }: CriDeps): Unary<PodSandboxStatusRequest, PodSandboxStatusResponse> {
   return async ({ podSandboxId, verbose }) => {
-    const pod = await orNotFound(`could not find pod "${podSandboxId}": `, () => findPod(pods, podSandboxId));
+    const pod = requestedPod(pods, podSandboxId);
     const withContainers = pods.podOptions.podEvents;
     return PodSandboxStatusResponse.fromPartial({
       status: podStatusOf({ pod }),

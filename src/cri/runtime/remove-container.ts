@@ -1,10 +1,9 @@
-import { isFault } from "../../base/index.ts";
-import { findContainer, removeContainer } from "../../containers/index.ts";
+import { patienceWithin, removeContainer } from "../../containers/index.ts";
 import { remainingMs } from "../call.ts";
 import type { CriDeps } from "../deps.ts";
 import type { RemoveContainerRequest, RemoveContainerResponse } from "../generated/api.ts";
+import { remainingContainer } from "../look-up.ts";
 import type { Unary } from "../service.ts";
-import { orNotFound } from "../status.ts";
 
 const defaultTimeoutMs = 10_000;
 
@@ -12,16 +11,10 @@ const defaultTimeoutMs = 10_000;
 export function removeContainerRpc({ pods }: CriDeps): Unary<RemoveContainerRequest, RemoveContainerResponse> {
   return async ({ containerId }, call) => {
     call.log.info(`Removing container: ${containerId}`);
-    let found: ReturnType<typeof findContainer>;
-    try {
-      found = findContainer(pods, containerId);
-    } catch (error) {
-      if (isFault(error, "not-found")) return {};
-      return await orNotFound(`could not find container "${containerId}": `, () => {
-        throw error;
-      });
-    }
-    await removeContainer(pods, found, { timeoutMs: remainingMs(call, defaultTimeoutMs), signal: call.signal });
+    const found = remainingContainer(pods, containerId);
+    if (found === undefined) return {};
+    const timeoutMs = patienceWithin(remainingMs(call, defaultTimeoutMs));
+    await removeContainer(pods, found, { timeoutMs, signal: call.signal });
     call.log.info(`Removed container ${found.record.id}: ${found.record.name}`);
     return {};
   };

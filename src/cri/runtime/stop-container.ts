@@ -1,9 +1,8 @@
-import { isFault } from "../../base/index.ts";
-import { findContainer, stopContainer } from "../../containers/index.ts";
+import { stopContainer } from "../../containers/index.ts";
 import type { CriDeps } from "../deps.ts";
 import type { StopContainerRequest, StopContainerResponse } from "../generated/api.ts";
+import { remainingContainer } from "../look-up.ts";
 import type { Unary } from "../service.ts";
-import { orNotFound } from "../status.ts";
 
 const longestMs = 2 ** 31 * 1000;
 
@@ -11,15 +10,8 @@ const longestMs = 2 ** 31 * 1000;
 export function stopContainerRpc({ pods }: CriDeps): Unary<StopContainerRequest, StopContainerResponse> {
   return async ({ containerId, timeout }, call) => {
     call.log.info(`Stopping container: ${containerId} (timeout: ${timeout}s)`);
-    let found: ReturnType<typeof findContainer>;
-    try {
-      found = findContainer(pods, containerId);
-    } catch (error) {
-      if (isFault(error, "not-found")) return {};
-      return await orNotFound(`could not find container "${containerId}": `, () => {
-        throw error;
-      });
-    }
+    const found = remainingContainer(pods, containerId);
+    if (found === undefined) return {};
     const timeoutMs = Math.min(Math.max(0, Number(timeout)) * 1000, longestMs);
     await stopContainer(pods, found, { timeoutMs, signal: call.signal });
     call.log.info(`Stopped container ${found.record.id}: ${found.record.name}`);

@@ -1,8 +1,7 @@
-import { findPod } from "../../pods/index.ts";
 import type { CriDeps } from "../deps.ts";
 import type { UpdatePodSandboxResourcesRequest, UpdatePodSandboxResourcesResponse } from "../generated/api.ts";
+import { requestedPod } from "../look-up.ts";
 import type { Unary } from "../service.ts";
-import { orNotFound } from "../status.ts";
 
 /**
  * UpdatePodSandboxResources: the kubelet tells what the pod's limits have become. The pod's cgroup is the kubelet's own, so nothing
@@ -12,7 +11,7 @@ export function updatePodSandboxResourcesRpc({
   pods,
 }: CriDeps): Unary<UpdatePodSandboxResourcesRequest, UpdatePodSandboxResourcesResponse> {
   return async ({ podSandboxId }) => {
-    await orNotFound(`could not find pod "${podSandboxId}": `, () => findPod(pods, podSandboxId));
+    requestedPod(pods, podSandboxId);
     return {};
   };
 }

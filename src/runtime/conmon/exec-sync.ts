@@ -1,8 +1,8 @@
 import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deadline, Fault, isFault } from "../../base/index.ts";
-import { startProgram } from "../../host/index.ts";
+import { deadline, Fault, isFault, untilAborted } from "../../base/index.ts";
+import { adoptOrphan, type StartedProgram, startProgram } from "../../host/index.ts";
 import { type Process, runtimeJson } from "../../oci/index.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
 import { readJsonLine } from "./json-line.ts";
@@ -13,6 +13,9 @@ export const execOutputLimitBytes = 16 << 20;
 
 /** How long after the command's own deadline conmon may still take to say so. */
 const graceMs = 10_000;
+
+/** How long a command that was killed may take to end, before it is left to whoever reaps orphans. */
+const endMs = 2_000;
 
 export interface ExecSyncOptions {
   readonly id: string;
@@ -75,10 +78,13 @@ async function execIn(
   start.end(Buffer.from([0]));
   try {
     const message = await resultOf(sync, options, signal);
+    if (isTimeout(message)) await reapKilled(conmon, await execPid(pidPath));
     return await answerFrom(message, logPath);
   } catch (error) {
     conmon.kill(9);
-    await killExec(pidPath);
+    const pid = await execPid(pidPath);
+    killExec(pid);
+    await reapKilled(conmon, pid);
     if (isFault(error, "deadline")) return timedOut;
     throw error;
   } finally {
@@ -117,8 +123,13 @@ async function answerFrom(message: Record<string, unknown>, logPath: string): Pr
   const words = typeof message.message === "string" ? message.message : "";
   const { stdout, stderr } = splitLog(await readFirst(logPath, execOutputLimitBytes));
   if (typeof exitCode === "number" && exitCode >= 0) return { exitCode, stdout, stderr };
-  if (words === "command timed out") return { ...timedOut, stdout };
+  if (isTimeout(message)) return { ...timedOut, stdout };
   throw new Fault("failed", `command error: ${words}, stdout: ${stdout}, stderr: ${stderr}, exit code -1`);
+}
+
+/** Whether conmon has killed the command for its time being over. */
+function isTimeout(message: Record<string, unknown>): boolean {
+  return message.message === "command timed out";
 }
 
 async function readFirst(path: string, bytes: number): Promise<Buffer> {
@@ -129,10 +140,15 @@ async function readFirst(path: string, bytes: number): Promise<Buffer> {
   return buffer.subarray(0, bytesRead);
 }
 
+/** The exec'd process; undefined where the runtime has not got so far. */
+async function execPid(pidPath: string): Promise<number | undefined> {
+  const pid = Number(await readFile(pidPath, "utf8").catch(() => ""));
+  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
+}
+
 /** Ends the exec'd process and its group: conmon is dead, so nobody else would. */
-async function killExec(pidPath: string): Promise<void> {
-  const pid = Number(await readFile(pidPath, "utf8").catch(() => "0"));
-  if (!(pid > 1)) return;
+function killExec(pid: number | undefined): void {
+  if (pid === undefined) return;
   for (const target of [-pid, pid]) {
     try {
       process.kill(target, "SIGKILL");
@@ -140,4 +156,15 @@ async function killExec(pidPath: string): Promise<void> {
       // Gone, or no group of its own.
     }
   }
+}
+
+/**
+ * Waits until a killed command is gone from the container. conmon may end without having waited for it: then it is our child,
+ * and a zombie that the container sees until we do.
+ */
+async function reapKilled(conmon: StartedProgram, pid: number | undefined): Promise<void> {
+  if (pid === undefined) return;
+  using limit = deadline(endMs, "the end of a killed command");
+  await untilAborted(conmon.exited, limit).catch(() => {});
+  await adoptOrphan(pid, { signal: limit }).catch(() => {}); // conmon has waited for it after all: no child of ours
 }

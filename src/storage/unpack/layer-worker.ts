@@ -7,6 +7,7 @@ import { stat } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
 import { codeOf, reasonOf } from "../../base/index.ts";
 import { Confinement } from "./confine.ts";
+import { freeWhenDone } from "./decompressor.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
@@ -46,6 +47,7 @@ if (port !== null) {
         if (unpacking === undefined) return; // what was on the way when the job failed
         const { buffer, byteOffset, byteLength } = message.bytes;
         await unpacking.layer.write(Buffer.from(buffer, byteOffset, byteLength));
+        freeWhenDone(message.bytes, buffer.byteLength); // a copy of our own
         return answer({ is: "consumed", bytes: byteLength });
       }
       case "end": {

@@ -66,11 +66,12 @@ export class TarSplitWriter {
   }
 
   #line(start: string): void {
-    const line = Buffer.from(`${start},"position":${this.#position}}\n`, "utf8");
+    const line = `${start},"position":${this.#position}}\n`;
     this.#position++;
-    if (line.length > memberBytes - this.#fill) this.#flush();
-    if (line.length > memberBytes) this.#write(line);
-    else this.#fill += line.copy(this.#pending, this.#fill);
+    const size = Buffer.byteLength(line, "utf8");
+    if (size > memberBytes - this.#fill) this.#flush();
+    if (size > memberBytes) this.#write(Buffer.from(line, "utf8"));
+    else this.#fill += this.#pending.write(line, this.#fill, "utf8");
   }
 
   #flush(): void {
@@ -85,7 +86,8 @@ export class TarSplitWriter {
 }
 
 const memberBytes = 2 ** 20;
-const maxSegmentBytes = 2 ** 19;
+/** Small enough for its text to be short-lived garbage. */
+const maxSegmentBytes = 2 ** 15;
 
 function nameField(name: TarName): string {
   if (name.text === "") return "";

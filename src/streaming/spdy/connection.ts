@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { Fault, isFault, withStep } from "../../base/index.ts";
+import { Fault, withStep } from "../../base/index.ts";
 import { Holding } from "../holding.ts";
 import { IdleTimer } from "../idle-timer.ts";
 import { limits } from "../limits.ts";
@@ -8,7 +8,6 @@ import {
   defaultWindow,
   flag,
   frameType,
-  type GoAwayStatus,
   goAwayFrame,
   goAwayStatus,
   maxStreamId,
@@ -34,8 +33,8 @@ export interface SpdyOptions {
   readonly maxStreams: number;
   /** Told of each stream that the client opens. What it throws refuses the stream. It must not write before it returns. */
   readonly onStream: (stream: SpdyStream) => void;
-  /** How often a client from which nothing is being read is asked whether it is there. Default 10 s. */
-  readonly probeMs?: number;
+  /** How often a client from which nothing is being read is asked whether it is there. */
+  readonly probeMs: number;
 }
 
 const probeId = 2; // pings of a server have even ids
@@ -72,6 +71,7 @@ export class SpdyConnection {
     });
     io.on("error", () => {}); // the loop that reads is told too
     io.on("drain", () => this.#holding.wake());
+    io.on("finish", () => this.#holding.wake());
     io.on("close", () => this.#holding.wake());
     this.over = this.#serve();
   }
@@ -85,7 +85,8 @@ export class SpdyConnection {
   async finish(): Promise<void> {
     if (!this.#isFinishing && !this.signal.aborted) {
       this.#isFinishing = true;
-      this.#sayGoodbye(goAwayStatus.ok);
+      this.#outbox.control(goAwayFrame(this.#lastStreamId, goAwayStatus.ok));
+      this.#io.end(() => this.#startLinger());
     }
     await this.over;
   }
@@ -95,16 +96,18 @@ export class SpdyConnection {
     if (this.signal.aborted) return;
     const status = reason.code === "invalid" ? goAwayStatus.protocolError : goAwayStatus.ok;
     this.#closing.abort(reason);
-    this.#sayGoodbye(status);
+    this.#outbox.control(goAwayFrame(this.#lastStreamId, status));
+    this.#io.end();
+    this.#startLinger();
     for (const stream of [...this.#streams.values()]) stream.destroy(reason);
     this.#holding.wake();
   }
 
-  #sayGoodbye(status: GoAwayStatus): void {
-    this.#outbox.control(goAwayFrame(this.#lastStreamId, status));
-    this.#io.end();
-    // Until the client has closed its side as well, what it sends is read: unread bytes would make the kernel reset the
-    // connection, and the client lose what it has not read yet.
+  /**
+   * Until the client has closed its side as well, what it sends is read: unread bytes would make the kernel reset the
+   * connection, and the client lose what it has not read yet.
+   */
+  #startLinger(): void {
     this.#linger ??= setTimeout(() => this.#io.destroy(), limits.lingerMs).unref();
   }
 
@@ -122,11 +125,12 @@ export class SpdyConnection {
         this.#idle.touch();
         if (this.#isFinishing || this.signal.aborted) continue;
         this.#reader.add(chunk);
-        await this.#readFrames();
+        await this.#readFrames().catch((error) => this.close(withStep("SPDY", error)));
       }
+      if (this.#isFinishing) await this.#allSent();
       this.close(new Fault("cancelled", "the client closed the connection"));
     } catch (error) {
-      this.close(isFault(error, "invalid") ? withStep("SPDY", error) : lost(error));
+      this.close(withStep("the connection to the client was lost", error));
     } finally {
       clearTimeout(this.#linger);
       this.#idle.stop();
@@ -171,7 +175,7 @@ export class SpdyConnection {
   async #roomIn(stream: SpdyStream | undefined): Promise<void> {
     const probe = setInterval(() => {
       if (this.#io.writableLength === 0) this.#outbox.control(pingFrame(probeId));
-    }, this.#options.probeMs ?? limits.probeMs);
+    }, this.#options.probeMs);
     try {
       while ((stream?.isFull || this.#holding.isFull) && !this.#io.destroyed && !this.signal.aborted) {
         await this.#holding.changed();
@@ -179,6 +183,11 @@ export class SpdyConnection {
     } finally {
       clearInterval(probe);
     }
+  }
+
+  /** A client may close its side before it has read all of ours. */
+  async #allSent(): Promise<void> {
+    while (!this.#io.writableFinished && !this.#io.destroyed) await this.#holding.changed();
   }
 
   async #answersSent(): Promise<void> {
@@ -306,8 +315,4 @@ export class SpdyConnection {
 
 function need(payload: Buffer, bytes: number, name: string): void {
   if (payload.length < bytes) throw new Fault("invalid", `${name} of ${payload.length} bytes`);
-}
-
-function lost(error: unknown): Fault {
-  return error instanceof Fault ? error : withStep("the connection to the client was lost", error);
 }

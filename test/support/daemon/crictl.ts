@@ -32,6 +32,26 @@ export interface ContainerFile {
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
+/** As much of `crictl inspect` and `inspectp` as tests look at; each has its own half of the fields. */
+export interface Inspection {
+  readonly status: {
+    readonly id: string;
+    readonly state: string;
+    readonly reason: string;
+    readonly message: string;
+    readonly exitCode: number;
+    readonly createdAt: string;
+    readonly startedAt: string;
+    readonly finishedAt: string;
+    readonly logPath: string;
+    readonly network: { readonly ip: string; readonly additionalIps: readonly { readonly ip: string }[] };
+    readonly resources: { readonly linux: Readonly<Record<string, string>> };
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations: Readonly<Record<string, string>>;
+  };
+  readonly info: { readonly pid: number; readonly runtimeSpec: Readonly<Record<string, unknown>> };
+}
+
 /** crictl with the files it wants, for one daemon. */
 export class Crictl {
   readonly #path: string;
@@ -74,7 +94,8 @@ export class Crictl {
     return done.stdout.trim();
   }
 
-  async json(...args: readonly string[]): Promise<Record<string, never>> {
+  /** The JSON that `inspect` and `inspectp` print. */
+  async json(...args: readonly string[]): Promise<Inspection> {
     return JSON.parse(await this.do(...args));
   }
 

@@ -84,7 +84,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     log: readLog,
     async stop(signal = "SIGTERM") {
       child.kill(signal);
-      const patience = sleep(stopTimeoutMs).then(() => {
+      const patience = sleep(stopTimeoutMs, undefined, { ref: false }).then(() => {
         child.kill("SIGKILL");
         throw new Error(`crio did not end within ${stopTimeoutMs / 1000} s of ${signal}:\n`);
       });

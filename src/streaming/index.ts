@@ -1,0 +1,13 @@
+export type {
+  AttachRequest,
+  CommandSession,
+  ExecOutcome,
+  ExecRequest,
+  ForwardRequest,
+  PortForwardRequest,
+  StreamingBackend,
+  StreamSelection,
+  TerminalSize,
+} from "./backend.ts";
+export { createStreamingServer, type StreamingServer, type StreamingServerOptions } from "./server.ts";
+export type { TlsOptions } from "./tls.ts";

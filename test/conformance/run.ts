@@ -1,0 +1,42 @@
+/**
+ * node test/conformance/run.ts [options]     runs critest against the built daemon in a fresh node, and prints what did not pass
+ *   --runtime crun|runc   default: crun
+ *   --focus REGEX         only specs whose name matches
+ *   --skip REGEX          not these (the benchmarks are always left out)
+ *   --keep FOLDER         keeps the daemon's log (crio.log) and the whole result (specs.json) there
+ *   --timeout SECONDS     default: 1200
+ *   --verbose             critest's own words as it goes
+ */
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { critest } from "../support/clients.ts";
+import { runInNode } from "../support/node/index.ts";
+import { nodeBinary } from "../support/paths.ts";
+
+const { values } = parseArgs({
+  options: {
+    runtime: { type: "string", default: "crun" },
+    focus: { type: "string" },
+    skip: { type: "string" },
+    keep: { type: "string" },
+    timeout: { type: "string", default: "1200" },
+    verbose: { type: "boolean", default: false },
+  },
+});
+const program = await critest((text) => process.stderr.write(`${text}\n`));
+if (program.is === "missing") throw new Error(program.why);
+const keep = values.keep === undefined ? undefined : resolve(values.keep);
+if (keep !== undefined) await mkdir(keep, { recursive: true });
+const timeoutMs = Number(values.timeout) * 1000;
+const inside = fileURLToPath(new URL("run-inside.ts", import.meta.url));
+const result = await runInNode({
+  name: "critest",
+  command: [nodeBinary, inside, JSON.stringify({ ...values, keep, timeoutMs })],
+  env: { CRIO_TS_CRITEST: program.path },
+  timeoutMs: timeoutMs + 180_000,
+  shares: keep === undefined ? [] : [{ source: keep, writable: true }],
+  attached: true,
+});
+process.exitCode = result.code;

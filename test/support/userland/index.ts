@@ -1,0 +1,2 @@
+export { debianMirror, mirrorFrom } from "./mirror.ts";
+export { userland, userlandKey } from "./userland.ts";
