@@ -1,6 +1,6 @@
 import { globSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { projectRoot } from "../../test/support/paths.ts";
+import { projectRoot } from "../../tests/support/paths.ts";
 
 /** Whether a source is newer than what was built of it. */
 export function isBuildStale(): boolean {

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { installedBusybox } from "../../test/support/fixtures/index.ts";
-import { run } from "../../test/support/programs.ts";
+import { installedBusybox } from "../../tests/support/fixtures/index.ts";
+import { run } from "../../tests/support/programs.ts";
 
 /** An OCI runtime that can run containers on this machine, and why the ones before it cannot. */
 export interface ChosenRuntime {

@@ -1,11 +1,11 @@
 /** Runs the tests in steps, each with its time, and ends with one line: `N passed, N failed[, N skipped]`. */
 import { globSync } from "node:fs";
 import { basename } from "node:path";
-import { crictl } from "../../test/support/clients.ts";
-import { runInNode } from "../../test/support/node/index.ts";
-import { nodeBinary, projectRoot } from "../../test/support/paths.ts";
-import { run } from "../../test/support/programs.ts";
-import { runGuardedInVm } from "../../test/support/vm/index.ts";
+import { crictl } from "../../tests/support/clients.ts";
+import { runInNode } from "../../tests/support/node/index.ts";
+import { nodeBinary, projectRoot } from "../../tests/support/paths.ts";
+import { run } from "../../tests/support/programs.ts";
+import { runGuardedInVm } from "../../tests/support/vm/index.ts";
 import { type Counts, countsOf, failedStep, none, sum } from "./counts.ts";
 import { type Step, timed } from "./step.ts";
 
@@ -37,7 +37,7 @@ function steps(): readonly Step[] {
     {
       part: "static",
       name: "lint",
-      run: () => program(["node_modules/.bin/biome", "check", "--error-on-warnings", "src", "test", "scripts"]),
+      run: () => program(["node_modules/.bin/biome", "check", "--error-on-warnings", "src", "tests", "scripts"]),
     },
     { part: "static", name: "types", run: () => program(["node_modules/.bin/tsc", "-p", "tsconfig.json"]) },
     { part: "unit", name: "unit tests", run: unitTests },
@@ -60,7 +60,7 @@ async function program([command = "", ...args]: readonly string[]): Promise<Coun
 }
 
 async function unitTests(): Promise<Counts> {
-  const files = [...globSync("src/**/*.test.ts", { cwd: projectRoot }), "test/architecture.test.ts"];
+  const files = [...globSync("src/**/*.test.ts", { cwd: projectRoot }), "tests/architecture.test.ts"];
   const done = await run([nodeBinary, ...testFlags, "--test-concurrency=2", ...files], {
     cwd: projectRoot,
     timeoutMs: fileTimeoutMs,

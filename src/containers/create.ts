@@ -16,9 +16,9 @@ import type { ContainerDeps } from "./deps.ts";
 import { type Gathered, gatherFacts } from "./gather.ts";
 import { prepareLog } from "./log-path.ts";
 import { containerName } from "./names.ts";
-import { undoCreation } from "./load.ts";
 import { type ContainerPlan, planContainer } from "./plan.ts";
 import { releaseProcesses } from "./release.ts";
+import { undoCreation } from "./undo-creation.ts";
 
 /** Seconds, from the kubelet. */
 const gracePeriodAnnotation = "io.kubernetes.pod.terminationGracePeriod";
@@ -81,7 +81,7 @@ async function carryOut(deps: ContainerDeps, plan: ContainerPlan, creation: Crea
 async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creation, undo: Undo): Promise<string> {
   const { id, name } = plan;
   const remains = deps.names.remainsUnder(name);
-  if (remains !== undefined) await undoCreation(deps, remains, deps.store.containerRunDir(remains));
+  if (remains !== undefined) await undoCreation(deps, remains, plan.pod.record);
   if (!deps.names.reserve(name, id))
     throw new Fault("exists", `error reserving ctr name ${name} for id ${id}: name is reserved`);
   undo.addRecord(`name ${name}`, () => deps.names.release(name, id));

@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { Fault } from "../base/index.ts";
 import { featureAnnotation, featureValue } from "../oci/index.ts";
 import {
   maskedPaths,
@@ -20,7 +21,7 @@ import {
   processCwd,
   processEnv,
 } from "../spec/index.ts";
-import type { PodNamespaces, Volume } from "../state/index.ts";
+import { type Container, isLive, type PodNamespaces, statusWord, type Volume } from "../state/index.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { findContainer } from "./find.ts";
 import { deviceNode, devicesBelow, findDevice } from "./host-devices.ts";
@@ -197,7 +198,7 @@ function namespacesPlan(deps: ContainerDeps, { pod, config }: ContainerPlan): Na
   return {
     pid:
       wanted.pid === "target"
-        ? { is: "join", path: targetPidNamespace(deps, wanted.targetId) }
+        ? targetPidNamespace(deps, wanted.targetId)
         : pidNamespace(wanted.pid === "pod" ? { mode: "pod", ...infra } : { mode: wanted.pid }),
     network: hostNetwork || wanted.network === "node" ? { is: "host" } : shared("net"),
     ipc: shared("ipc"),
@@ -206,15 +207,22 @@ function namespacesPlan(deps: ContainerDeps, { pod, config }: ContainerPlan): Na
 }
 
 /** The runtime opens it while it creates the container, so it need not be pinned. */
-function targetPidNamespace(deps: ContainerDeps, targetId: string): string {
-  const pinned = (pid: number) => `/proc/${pid}/ns/pid`;
-  const target = targetId === "" ? undefined : findContainer(deps, targetId);
-  const use = pidNamespace({
-    mode: "target",
-    targetId,
-    ...(target?.init === undefined ? {} : { pinnedPath: pinned(target.init.pid) }),
-  });
-  return use.is === "join" ? use.path : "";
+function targetPidNamespace(deps: ContainerDeps, targetId: string): NamespaceUse {
+  const target = containerWith(deps, targetId);
+  if (target === undefined) return pidNamespace({ mode: "target", targetId });
+  const { init, record, state } = target;
+  if (init === undefined || !isLive(target)) {
+    throw new Fault("precondition", `target PID namespace find PID: container ${record.id} is ${statusWord(state)}`);
+  }
+  return pidNamespace({ mode: "target", targetId, pinnedPath: `/proc/${init.pid}/ns/pid` });
+}
+
+function containerWith(deps: ContainerDeps, id: string): Container | undefined {
+  try {
+    return findContainer(deps, id);
+  } catch {
+    return undefined;
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,8 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { reasonOf } from "../base/index.ts";
-import { isSameProcess, sendSignal } from "../host/index.ts";
-import { deleteInRuntime, forgetExit, stateInRuntime } from "../runtime/index.ts";
+import { isSameProcess } from "../host/index.ts";
+import { forgetExit, stateInRuntime } from "../runtime/index.ts";
 import {
   type Container,
   containerRecordFrom,
@@ -16,6 +13,7 @@ import {
 import type { ContainerDeps } from "./deps.ts";
 import { endOf } from "./note-exit.ts";
 import { releaseContainer } from "./release.ts";
+import { undoCreation } from "./undo-creation.ts";
 
 /** What became of one of the store's containers at start-up. */
 export type Loaded =
@@ -36,7 +34,7 @@ export async function loadContainer(deps: ContainerDeps, id: string, metadata: S
   if (spec !== undefined && !isCrioSpec(spec)) return { is: "foreign" };
   const stored = spec === undefined ? undefined : await readState(dir);
   if (spec === undefined || stored === undefined) {
-    await undoCreation(deps, id, runDir);
+    await undoCreation(deps, id, deps.pods.get(metadata.podId)?.record);
     return { is: "undone", why: "its creation had not been finished" };
   }
   const runtimeHandler = deps.pods.get(metadata.podId)?.record.runtimeHandler ?? "";
@@ -81,32 +79,4 @@ async function createdOrStarted(deps: ContainerDeps, { record, state }: Containe
   const found = await stateInRuntime(deps.handlers.get(record.runtimeHandler), record.id);
   if (found?.status !== "running" && found?.status !== "paused") return state;
   return { is: "running", startedAtNs: deps.clock.nowNs(), paused: found.status === "paused" };
-}
-
-/** Undoes the creation of a container of which nothing but the id is known for sure. Idempotent. */
-export async function undoCreation(deps: ContainerDeps, id: string, runDir: string): Promise<void> {
-  await killMonitor(id, runDir);
-  for (const handler of deps.handlers.list()) {
-    try {
-      await deleteInRuntime(handler, id);
-    } catch (error) {
-      deps.log.warn("deleting the remains of a creation in the runtime failed", {
-        containerID: id,
-        handler: handler.name,
-        error: reasonOf(error),
-      });
-    }
-  }
-  await forgetExit(deps.options.exitsDir, id);
-  await deps.store.deleteContainer(id);
-  deps.names.releaseAll(id);
-}
-
-/** A monitor that outlived the daemon in the middle of a creation would go on creating. */
-async function killMonitor(id: string, runDir: string): Promise<void> {
-  const text = await readFile(join(runDir, "conmon-pidfile"), "utf8").catch(() => "");
-  const pid = /^\d{1,10}$/.test(text.trim()) ? Number(text) : 0;
-  if (pid <= 1) return;
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  if (commandLine.split("\0").includes(id)) sendSignal(pid, 9);
 }

@@ -42,7 +42,10 @@ export function streamingBackend(deps: PodDeps): StreamingBackend {
       void carryResizes(session, (size) => attachment.resize(size));
       const endsWithInput = stdin && !hasTty && !stdinOnce;
       const input = carryInput(attachment, session, tty);
-      const ended = Promise.race([output, input.then((how) => (how === "detached" || endsWithInput ? undefined : output))]);
+      const ended = Promise.race([
+        output,
+        input.then((how) => (how === "detached" || endsWithInput ? undefined : output)),
+      ]);
       await untilAborted(ended, session.signal);
     },
 

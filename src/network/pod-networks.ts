@@ -10,6 +10,7 @@ import { askStatus } from "./chain.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { Network } from "./config.ts";
 import { type DetachDeps, detachAll } from "./detach.ts";
+import { endPlugins } from "./end-plugins.ts";
 import { Gate } from "./gate.ts";
 import type { PluginCallOptions, PluginHost } from "./plugin.ts";
 import { PluginVersions } from "./plugin-versions.ts";
@@ -60,6 +61,8 @@ export interface PodNetworks {
   attach(pod: PodNetworkIdentity, options?: AttachOptions): Promise<PodNetwork>;
   /** Detaches a pod from all it is attached to; idempotent, and fine for a pod that was never attached. At most a minute. */
   detach(pod: PodNetworkIdentity, options?: AttachOptions): Promise<void>;
+  /** Kills the plugins that a daemon which was killed has left at work for a pod. */
+  endPlugins(pod: Pick<PodNetworkIdentity, "id">): Promise<void>;
   /** What `attach` answered, from the result cache; undefined when there is no usable result. Runs no plugin. */
   cached(pod: Pick<PodNetworkIdentity, "id">): Promise<PodNetwork | undefined>;
   /** Removes a pod's files from the result cache, when DEL has failed and never will succeed. */
@@ -141,6 +144,7 @@ export function createPodNetworks(options: PodNetworksOptions): PodNetworks {
         await detachAll(deps, pod, call);
         attachedHere.delete(pod.id);
       }),
+    endPlugins: ({ id }) => endPlugins(id),
     cached: ({ id }) => cachedNetwork(deps.cache, id),
     forget: async ({ id }) => {
       await deps.cache.forget(id);

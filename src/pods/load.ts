@@ -186,5 +186,5 @@ async function undoPod(
   const runDir = deps.store.containerRunDir(id);
   releaseShm(runDir);
   if (record !== undefined) await deps.cgroups.removeInfraCgroup(record.cgroupParent, id);
-  await undoCreation(deps, id, runDir);
+  await undoCreation(deps, id, record);
 }

@@ -38,6 +38,6 @@ async function removeUnderLock(deps: PodDeps, id: string, timeoutMs: number): Pr
 async function undoLeftovers(deps: PodDeps, podId: string): Promise<void> {
   for (const { id, metadata } of await deps.store.containers()) {
     if (id === podId || parseStorageMetadata(metadata)?.podId !== podId) continue;
-    await undoCreation(deps, id, deps.store.containerRunDir(id));
+    await undoCreation(deps, id, deps.pods.get(podId)?.record);
   }
 }

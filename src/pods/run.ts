@@ -24,9 +24,12 @@ import { networkIdentity, openHostPorts } from "./network.ts";
 import { type PauseImage, pauseImage } from "./pause-image.ts";
 import { type PodPlan, planPod } from "./plan.ts";
 import { releaseInfra, releaseNamespaces, releaseNetwork } from "./release.ts";
+import { removePod } from "./remove.ts";
 
 /** How long a pod waits for the network plugins' configuration; its caller usually leaves before. */
 const networkReadyTimeoutMs = 240_000;
+/** Patience with the infra process of a pod that was never finished. */
+const remainsTimeoutMs = 10_000;
 const root = { uid: 0, gid: 0 };
 
 /**
@@ -40,12 +43,33 @@ export async function runPod(
   request: { readonly runtimeHandler: string; readonly signal?: AbortSignal },
 ): Promise<string> {
   const name = podName(config.metadata);
-  const owner = deps.names.ownerOf(name);
-  if (owner !== undefined && deps.pods.get(owner) !== undefined) return deps.podCreations.claim(name) ?? owner;
+  const existing = podNamed(deps, name);
+  if (existing !== undefined && existing.trouble === undefined) {
+    return deps.podCreations.claim(name) ?? existing.record.id;
+  }
   const id = newId();
-  const create = (creation: Creation) =>
-    createPod(deps, planPod(deps, config, { id, handler: request.runtimeHandler }), creation);
+  const create = async (creation: Creation) => {
+    const plan = planPod(deps, config, { id, handler: request.runtimeHandler });
+    await removeRemains(deps, name);
+    await createPod(deps, plan, creation);
+  };
   return await deps.podCreations.run(name, id, create, request.signal);
+}
+
+function podNamed(deps: PodDeps, name: string): Pod | undefined {
+  const owner = deps.names.ownerOf(name);
+  return owner === undefined ? undefined : deps.pods.get(owner);
+}
+
+/** Gives back what an earlier attempt to create the pod could not give back. Rejects while it still cannot. */
+async function removeRemains(deps: PodDeps, name: string): Promise<void> {
+  const remains = podNamed(deps, name);
+  if (remains === undefined) return;
+  try {
+    await removePod(deps, remains, { timeoutMs: remainsTimeoutMs });
+  } catch (error) {
+    throw withStep("an earlier attempt to create this pod cannot be undone", error);
+  }
 }
 
 /** What has been acquired by the time the spec is written. */
@@ -79,7 +103,7 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
   for (const name of [record.name, record.infraName]) {
     if (!deps.names.reserve(name, record.id))
       throw new Fault("exists", `pod sandbox with name "${name}" already exists`);
-    undo.add(`name ${name}`, () => deps.names.release(name, record.id));
+    undo.addRecord(`name ${name}`, () => deps.names.release(name, record.id));
   }
   if (!record.hostNetwork) {
     creation.stage = "sandbox network ready";
@@ -88,7 +112,7 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
   creation.stage = "sandbox storage creation";
   const pause = record.hasInfraProcess ? await pauseImage(deps) : undefined;
   await createInStore(deps, plan, pause);
-  undo.add("store", () => deps.store.deleteContainer(record.id));
+  undo.addRecord("store", () => deps.store.deleteContainer(record.id));
   await mkdir(record.logDirectory, { recursive: true, mode: 0o700 });
 
   creation.stage = "sandbox shm creation";

@@ -1,5 +1,5 @@
 /**
- * node test/support/vm/in-vm.ts [options] -- COMMAND...     runs a command in the virtual machine
+ * node tests/support/vm/in-vm.ts [options] -- COMMAND...     runs a command in the virtual machine
  *   --timeout SECONDS  for boot and command, default 900
  *   --share FOLDER     show a host folder, writable; repeatable
  *   --guard            as in a node: with network, registry and trust, and with what is left over counted

@@ -1,5 +1,5 @@
 /**
- * node test/support/registry/serve.ts --listen 127.0.0.1:PORT [--fixtures FOLDER]
+ * node tests/support/registry/serve.ts --listen 127.0.0.1:PORT [--fixtures FOLDER]
  * Serves the fixture images over plain HTTP until it is ended; prints `listening on ADDRESS` once it does. Port 0: any.
  */
 import { parseArgs } from "node:util";

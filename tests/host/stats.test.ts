@@ -4,8 +4,8 @@ import { existsSync } from "node:fs";
 import { readdir, rmdir } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { type ContainerEventResponse, ContainerEventType } from "../../src/cri/generated/api.ts";
-import { Crictl, eventually } from "../support/daemon/crictl.ts";
 import { type Cri, openCri } from "../support/daemon/cri.ts";
+import { Crictl, eventually } from "../support/daemon/crictl.ts";
 import { startDaemon } from "../support/daemon/index.ts";
 import { fixtureNames } from "../support/fixtures/index.ts";
 import { compareInventories, takeInventory } from "../support/node/index.ts";
@@ -23,7 +23,10 @@ interface Running {
 async function withPod(config: string, work: (running: Running) => Promise<void>): Promise<void> {
   const before = await takeInventory();
   {
-    await using daemon = await startDaemon({ config, ...(systemd ? { cgroupManager: "systemd", runtime: "crun" } as const : {}) });
+    await using daemon = await startDaemon({
+      config,
+      ...(systemd ? ({ cgroupManager: "systemd", runtime: "crun" } as const) : {}),
+    });
     const crictl = await Crictl.open(daemon.socket);
     using cri = openCri(daemon.socket);
     await crictl.do("pull", fixtureNames.busybox);
@@ -87,7 +90,10 @@ describe("statistics", () => {
       console.log(JSON.stringify(ofPod, (_key, value) => (typeof value === "bigint" ? String(value) : value)));
       assert.equal(ofPod?.linux?.network?.defaultInterface?.name, "eth0");
       assert.deepEqual(ofPod?.linux?.network?.interfaces, []);
-      assert.equal(ofPod?.linux?.process?.processCount?.value, systemd ? ofPod?.linux?.process?.processCount?.value : 2n);
+      assert.equal(
+        ofPod?.linux?.process?.processCount?.value,
+        systemd ? ofPod?.linux?.process?.processCount?.value : 2n,
+      );
       assert.ok((ofPod?.linux?.memory?.workingSetBytes?.value ?? 0n) > 0n);
       assert.equal(ofPod?.linux?.containers.length, 1);
       assert.equal((await runtime.listPodSandboxStats({ filter: { labelSelector: { no: "such" } } })).stats.length, 0);
@@ -101,7 +107,10 @@ describe("statistics", () => {
         await collect(runtime.streamContainers({})),
         await collect(cri.image.streamImages({})),
       ];
-      assert.deepEqual(streams.map(({ length }) => length), [1, 1, 1, 1, 1, 1]);
+      assert.deepEqual(
+        streams.map(({ length }) => length),
+        [1, 1, 1, 1, 1, 1],
+      );
       assert.deepEqual(await collect(runtime.streamContainers({ filter: { id: "f".repeat(64) } })), []);
       assert.deepEqual(await collect(runtime.getContainerEvents({})), [], "pod events are off");
 
@@ -184,11 +193,18 @@ describe("container events", () => {
         ),
       );
       await crictl.do("rm", container);
-      await eventually("four events", async () => seen.filter(({ containerId }) => containerId === container).length === 4);
-      const types = seen.filter(({ containerId }) => containerId === container).map((event) => event.containerEventType);
+      await eventually(
+        "four events",
+        async () => seen.filter(({ containerId }) => containerId === container).length === 4,
+      );
+      const types = seen
+        .filter(({ containerId }) => containerId === container)
+        .map((event) => event.containerEventType);
       assert.deepEqual(types, [0, 1, 2, 3]);
       assert.equal(seen.find(({ containerId }) => containerId === container)?.podSandboxStatus?.id, pod);
-      console.log(seen.map((e) => [e.containerId.slice(0, 6), e.containerEventType, e.containersStatuses.map((s) => s.state)]));
+      console.log(
+        seen.map((e) => [e.containerId.slice(0, 6), e.containerEventType, e.containersStatuses.map((s) => s.state)]),
+      );
       await crictl.do("rmp", "--force", pod);
       leaving.abort();
       console.log(await reading);

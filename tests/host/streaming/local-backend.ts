@@ -46,7 +46,11 @@ export function localBackend(): LocalBackend {
 async function runProgram(command: readonly string[], session: CommandSession): Promise<number> {
   const { stdin, stdout, stderr, signal } = session;
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"], signal, killSignal: "SIGKILL" });
+  const child = spawn(program, args, {
+    stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"],
+    signal,
+    killSignal: "SIGKILL",
+  });
   const exited = once(child, "exit");
   const copies = [
     stdin && child.stdin && pipeline(stdin, child.stdin).catch(() => {}),

@@ -1,5 +1,5 @@
 /**
- * node test/support/node/in-node.ts [options] -- COMMAND...     runs a command in a throw-away node, on this terminal
+ * node tests/support/node/in-node.ts [options] -- COMMAND...     runs a command in a throw-away node, on this terminal
  *   --name NAME        part of the node's host name
  *   --timeout SECONDS  default 3600
  *   --share PATH       show a host folder, writable; repeatable

@@ -3,7 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "../../../src/base/index.ts";
 import { CriServer } from "../../../src/cri/index.ts";
-import { createStreamingServer, type StreamingBackend, type StreamingServerOptions } from "../../../src/streaming/index.ts";
+import {
+  createStreamingServer,
+  type StreamingBackend,
+  type StreamingServerOptions,
+} from "../../../src/streaming/index.ts";
 
 /** A CRI socket that knows exec, attach and port-forward alone, and the streaming server behind it. */
 export interface FakeCri extends AsyncDisposable {

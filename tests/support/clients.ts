@@ -10,7 +10,7 @@ export type Client = { readonly is: "there"; readonly path: string } | { readonl
 const testFolder = fileURLToPath(new URL("..", import.meta.url));
 const buildTimeoutMs = 20 * 60_000;
 
-/** crictl of the version that test/go.mod pins, built at the first use and then kept. */
+/** crictl of the version that tests/go.mod pins, built at the first use and then kept. */
 export function crictl(onOutput?: (text: string) => void): Promise<Client> {
   return client("crictl", ["build"], onOutput);
 }

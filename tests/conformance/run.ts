@@ -1,5 +1,5 @@
 /**
- * node test/conformance/run.ts [options]     runs critest against the built daemon in a fresh node, and prints what did not pass
+ * node tests/conformance/run.ts [options]     runs critest against the built daemon in a fresh node, and prints what did not pass
  *   --runtime crun|runc   default: crun
  *   --focus REGEX         only specs whose name matches
  *   --skip REGEX          not these (the benchmarks are always left out)
