@@ -113,7 +113,7 @@ async function vmTests(): Promise<Counts> {
 }
 
 function testFiles(part: "host" | "vm"): string[] {
-  const all = globSync(`test/${part}/*.test.ts`, { cwd: projectRoot }).sort();
+  const all = globSync(`tests/${part}/*.test.ts`, { cwd: projectRoot }).sort();
   const names = wanted.filter((word) => word.startsWith(`${part}/`)).map((word) => word.slice(part.length + 1));
   return names.length === 0 ? all : all.filter((file) => names.includes(basename(file, ".test.ts")));
 }

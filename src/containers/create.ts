@@ -89,7 +89,7 @@ async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creat
   await deps.store.createContainer({ id, names: [name], imageId: plan.image.id, metadata: storeMetadata(plan) });
   undo.addRecord("store", () => deps.store.deleteContainer(id));
   creation.stage = "container storage start";
-  await prepareLog(plan.logPath);
+  await prepareLog(plan.log);
   return await deps.store.mountContainer(id);
 }
 
@@ -122,7 +122,7 @@ async function build(plan: ContainerPlan, gathered: Gathered): Promise<Container
     labels: config.labels,
     annotations: plan.annotations,
     createdAtNs: plan.createdAtNs,
-    logPath: plan.logPath,
+    logPath: plan.log.path,
     tty: config.tty,
     stdin: config.stdin,
     stdinOnce: config.stdinOnce,

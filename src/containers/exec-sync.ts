@@ -2,7 +2,7 @@ import { Fault } from "../base/index.ts";
 import { type ExecSyncResult, execSync } from "../runtime/index.ts";
 import type { Container } from "../state/index.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { requireLive } from "./exec.ts";
+import { requireCommand, requireLive } from "./exec.ts";
 
 /**
  * Runs a command in a container to its end. `timeoutSeconds` 0n: no timeout. Rejects when the container has no process, or the
@@ -15,7 +15,7 @@ export async function execSyncInContainer(
 ): Promise<ExecSyncResult> {
   const { record, spec } = container;
   requireLive(deps, container);
-  if (command.args.length === 0) throw new Fault("invalid", "exec command cannot be empty");
+  requireCommand(command.args);
   if (spec.process === undefined)
     throw new Fault("corrupt", `container ${record.id} has no process in its config.json`);
   return await execSync(

@@ -17,7 +17,7 @@ export async function execInContainer(
   command: ExecCommand,
 ): Promise<ExecSession> {
   const { record, spec } = container;
-  if (command.args.length === 0) throw new Fault("invalid", "exec command cannot be empty");
+  requireCommand(command.args);
   requireLive(deps, container);
   if (spec.process === undefined)
     throw new Fault("corrupt", `container ${record.id} has no process in its config.json`);
@@ -28,6 +28,13 @@ export async function execInContainer(
     ...(record.runtimePath === "" ? {} : { runtimePath: record.runtimePath }),
     ...(command.signal === undefined ? {} : { signal: command.signal }),
   });
+}
+
+/** Rejects an empty command, and one that would be another by the time it is C's: NUL ends a string there. */
+export function requireCommand(args: readonly string[]): void {
+  if (args.length === 0) throw new Fault("invalid", "exec command cannot be empty");
+  if (args.some((arg) => arg.includes("\0")))
+    throw new Fault("invalid", "an argument of the exec command holds a NUL character");
 }
 
 /** Rejects unless the container has a process, and is not being killed. */

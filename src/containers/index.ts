@@ -16,6 +16,7 @@ export { execSyncInContainer } from "./exec-sync.ts";
 export { findContainer } from "./find.ts";
 export { checkLabels } from "./labels.ts";
 export { caughtUp, type Loaded, loadContainer } from "./load.ts";
+export { checkedLogDirectory } from "./log-path.ts";
 export { NanoCores } from "./nano-cores.ts";
 export { endOf, noteExit } from "./note-exit.ts";
 export { countProcesses, type ProcessCounts, readOpenFilesLimit } from "./process-counts.ts";

@@ -7,7 +7,7 @@ import type { Pod, StringMap } from "../state/index.ts";
 import type { ContainerConfig } from "./config.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { checkLabels } from "./labels.ts";
-import { logPathOf } from "./log-path.ts";
+import { type LogPlace, logPlaceOf } from "./log-path.ts";
 
 /** All that is decided of a container before anything is acquired. */
 export interface ContainerPlan {
@@ -19,7 +19,7 @@ export interface ContainerPlan {
   readonly annotations: StringMap;
   readonly image: PlannedImage;
   readonly createdAtNs: bigint;
-  readonly logPath: string;
+  readonly log: LogPlace;
   readonly stopSignal: string;
   /** Another runtime program than the handler's, or "". */
   readonly runtimePath: string;
@@ -61,8 +61,7 @@ export async function planContainer(
     annotations: filterAnnotations(config.annotations, handler.allowedAnnotations),
     image,
     createdAtNs: deps.clock.nowNs(),
-    logPath: logPathOf({
-      id,
+    log: logPlaceOf(id, {
       directory: request.logDirectory === "" ? pod.record.logDirectory : request.logDirectory,
       logPath: config.logPath,
     }),

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, reasonOf } from "../base/index.ts";
 import { isSameProcess, sendSignal } from "../host/index.ts";
-import { deleteInRuntime, endCreation, forgetExit, type KnownProcess } from "../runtime/index.ts";
+import { deleteInRuntime, endCreation, type KnownProcess, removeExitFiles } from "../runtime/index.ts";
 import type { Container, ContainerRecord } from "../state/index.ts";
 import type { ContainerDeps } from "./deps.ts";
 
@@ -55,7 +55,7 @@ export async function releaseProcesses(
     ["ending its creation", () => (monitor === undefined ? endCreation(id) : undefined)],
     ["deleting it in the runtime", () => deleteInRuntime(deps.handlers.get(record.runtimeHandler), id)],
     ["ending its monitor", () => releaseMonitor(monitor)],
-    ["removing its exit file", () => forgetExit(deps.options.exitsDir, id)],
+    ["removing its exit file", () => removeExitFiles(deps.options.exitsDir, id)],
     ["removing its attach link", () => rm(join(deps.options.attachDir, id), { force: true })],
     ["removing its monitor's cgroup", () => deps.cgroups.removeMonitorCgroup({ containerId: id, parent })],
     ["killing what is left of its processes", () => deps.cgroups.killAll(cgroup)],

@@ -1,8 +1,7 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonOf } from "../base/index.ts";
-import { sendSignal } from "../host/index.ts";
-import { deleteInRuntime, forgetExit } from "../runtime/index.ts";
+import { deleteInRuntime, endCreation, removeExitFiles } from "../runtime/index.ts";
 import type { PodRecord } from "../state/index.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { everyStep } from "./release.ts";
@@ -16,23 +15,15 @@ export type CreationPlace = Pick<PodRecord, "cgroupParent" | "runtimeHandler">;
  */
 export async function undoCreation(deps: ContainerDeps, id: string, pod: CreationPlace | undefined): Promise<void> {
   await everyStep(`undoing the creation of container ${id}`, [
-    ["killing its monitor", () => killMonitor(id, deps.store.containerRunDir(id))],
+    // A monitor that outlived the daemon in the middle of a creation goes on creating.
+    ["ending its creation", () => endCreation(id)],
     ["deleting it in the runtime", () => deleteInRuntimes(deps, id, pod)],
-    ["removing its exit file", () => forgetExit(deps.options.exitsDir, id)],
+    ["removing its exit file", () => removeExitFiles(deps.options.exitsDir, id)],
     ["removing its attach link", () => rm(join(deps.options.attachDir, id), { force: true })],
     ["removing its cgroups", () => removeCgroups(deps, id, pod)],
   ]);
   await deps.store.deleteContainer(id);
   deps.names.releaseAll(id);
-}
-
-/** A monitor that outlived the daemon in the middle of a creation would go on creating. */
-async function killMonitor(id: string, runDir: string): Promise<void> {
-  const text = await readFile(join(runDir, "conmon-pidfile"), "utf8").catch(() => "");
-  const pid = /^\d{1,10}$/.test(text.trim()) ? Number(text) : 0;
-  if (pid <= 1) return;
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  if (commandLine.split("\0").includes(id)) sendSignal(pid, 9);
 }
 
 /** In that of the pod; in all of them where nobody knows which it was, and there it is no failure when one cannot be asked. */

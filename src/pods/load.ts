@@ -1,7 +1,6 @@
 import { access } from "node:fs/promises";
 import { type Logger, reasonOf } from "../base/index.ts";
-import { caughtUp, loadContainer, undoCreation } from "../containers/index.ts";
-import { unpinNamespace } from "../host/index.ts";
+import { caughtUp, loadContainer } from "../containers/index.ts";
 import { addressesInResult } from "../network/index.ts";
 import { crioAnnotation } from "../oci/index.ts";
 import {
@@ -11,7 +10,6 @@ import {
   type Pod,
   type PodRecord,
   parseStorageMetadata,
-  podMetadataFrom,
   podRecordFrom,
   readSpec,
   readState,
@@ -20,10 +18,9 @@ import {
   writeMarker,
 } from "../state/index.ts";
 import type { PodDeps } from "./deps.ts";
-import { releaseShm } from "./files.ts";
 import { infraContainerRecord } from "./infra.ts";
-import { namespacePins } from "./namespaces.ts";
 import { networkIdentity } from "./network.ts";
+import { undoPodCreation } from "./undo.ts";
 
 /** What start-up found. */
 export interface LoadReport {
@@ -96,12 +93,8 @@ async function loadPod(deps: PodDeps, id: string, metadata: StorageMetadata): Pr
   const spec = await readSpec(dirs.dir);
   const stored = spec === undefined ? undefined : await readState(dirs.dir);
   if (spec === undefined || stored === undefined) {
-    await undoPod(
-      deps,
-      id,
-      metadata,
-      spec?.linux?.cgroupsPath === undefined ? undefined : podRecordFrom(id, spec, dirs),
-    );
+    const record = spec === undefined ? undefined : podRecordFrom(id, spec, dirs);
+    await undoPodCreation(deps, { id, metadata, record });
     deps.log.warn("undid what was left of a pod's creation", { pod: id, name: metadata.podName });
     return undefined;
   }
@@ -164,27 +157,4 @@ async function namespacesAreThere(record: PodRecord): Promise<boolean> {
     }
   }
   return true;
-}
-
-/** Gives back what a pod's creation had acquired when it was cut off; every name of it derives from the id. */
-async function undoPod(
-  deps: PodDeps,
-  id: string,
-  metadata: StorageMetadata,
-  record: PodRecord | undefined,
-): Promise<void> {
-  const pins = namespacePins(deps.options.namespacesDir, id);
-  const identity = networkIdentity({
-    id,
-    metadata: podMetadataFrom(metadata),
-    namespaces: pins,
-    cgroupParent: record?.cgroupParent ?? "",
-    annotations: record?.annotations ?? {},
-  });
-  await deps.networks.detach(identity, { signal: AbortSignal.timeout(60_000) });
-  for (const path of Object.values(pins)) await unpinNamespace(path);
-  const runDir = deps.store.containerRunDir(id);
-  releaseShm(runDir);
-  if (record !== undefined) await deps.cgroups.removeInfraCgroup(record.cgroupParent, id);
-  await undoCreation(deps, id, record);
 }

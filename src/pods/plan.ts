@@ -1,7 +1,7 @@
 import { hostname as hostHostname } from "node:os";
-import { isAbsolute, join, normalize } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { Fault } from "../base/index.ts";
-import { checkLabels } from "../containers/index.ts";
+import { checkedLogDirectory, checkLabels } from "../containers/index.ts";
 import { featureAnnotation, featureValue } from "../oci/index.ts";
 import type { RuntimeHandler } from "../runtime/index.ts";
 import { filterAnnotations, filterSysctls, skippedSysctlText } from "../security/index.ts";
@@ -125,8 +125,7 @@ function logDirectoryOf(deps: PodDeps, config: PodConfig, id: string): string {
     const what = `requested logDir for sbuilder ID ${id} is a relative path`;
     throw new Fault("invalid", `${what}: ${config.logDirectory}`);
   }
-  if (config.logDirectory.includes("\0")) throw new Fault("invalid", "log_directory holds a NUL character");
-  return normalize(config.logDirectory);
+  return checkedLogDirectory(config.logDirectory);
 }
 
 function hostnameOf(config: PodConfig, hostNetwork: boolean, id: string): string {

@@ -113,7 +113,7 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
   const pause = record.hasInfraProcess ? await pauseImage(deps) : undefined;
   await createInStore(deps, plan, pause);
   undo.addRecord("store", () => deps.store.deleteContainer(record.id));
-  await mkdir(record.logDirectory, { recursive: true, mode: 0o700 });
+  await makeLogDirectory(record.logDirectory);
 
   creation.stage = "sandbox shm creation";
   await writeResolvConf(record.runDir, config.dns);
@@ -143,6 +143,14 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
     ips: network?.ips ?? [],
     ...(network === undefined ? {} : { cniResult: network.currentResult }),
   };
+}
+
+async function makeLogDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw withStep(`making the log directory ${path}`, error);
+  }
 }
 
 async function createInStore(deps: PodDeps, { record }: PodPlan, pause: PauseImage | undefined): Promise<void> {

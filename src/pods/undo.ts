@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
 import { reasonOf } from "../base/index.ts";
-import { everyStep, releaseProcesses } from "../containers/index.ts";
+import { everyStep, undoCreation } from "../containers/index.ts";
 import { unpinNamespace } from "../host/index.ts";
 import { type PodRecord, podMetadataFrom, type StorageMetadata } from "../state/index.ts";
 import type { PodDeps } from "./deps.ts";
@@ -27,19 +27,12 @@ export async function undoPodCreation(deps: PodDeps, pod: UnfinishedPod): Promis
   const { id, record } = pod;
   const pins = namespacePins(deps.options.namespacesDir, id);
   await everyStep(`undoing the creation of pod ${id}`, [
-    ["its infra container", () => undoInfra(deps, pod)],
     ["its network", () => undoNetwork(deps, pod, pins)],
     ["its namespaces", () => Promise.all(Object.values(pins).map(unpinNamespace))],
     ["/dev/shm", () => releaseShm(deps.store.containerRunDir(id))],
   ]);
-  await deps.store.deleteContainer(id);
-  if (record !== undefined) deps.names.release(record.name, id);
-}
-
-async function undoInfra(deps: PodDeps, { id, record }: UnfinishedPod): Promise<void> {
-  if (record === undefined) return;
-  if (record.hasInfraProcess) await releaseProcesses(deps, { record }, record.cgroupParent);
-  else await deps.cgroups.removeInfraCgroup(record.cgroupParent, id);
+  if (record !== undefined) await deps.cgroups.removeInfraCgroup(record.cgroupParent, id);
+  await undoCreation(deps, id, record);
 }
 
 /** Plugins may still be at work for a daemon that is no more. */

@@ -1,4 +1,4 @@
-import { rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../base/index.ts";
 import { DirectoryWatch, readBounded } from "../host/index.ts";
@@ -40,6 +40,13 @@ export class ExitWatch implements AsyncIterable<Exit> {
 /** Removes a container's file from the exits directory; missing is fine. */
 export async function forgetExit(exitsDir: string, id: string): Promise<void> {
   await rm(join(exitsDir, id), { force: true });
+}
+
+/** The same for a container whose monitor was killed, perhaps while it wrote: its half-written file goes too. */
+export async function removeExitFiles(exitsDir: string, id: string): Promise<void> {
+  for (const name of await readdir(exitsDir)) {
+    if (name === id || name.startsWith(`${id}.`)) await rm(join(exitsDir, name), { force: true });
+  }
 }
 
 /** What conmon left in the container's Dir; undefined while there is nothing (the container runs, or conmon died first). */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { Fault, Undo, withStep } from "../base/index.ts";
+import { Fault, reasonOf, Undo, withStep } from "../base/index.ts";
 import { syncFilesystem } from "../host/index.ts";
 import { type Digest, digestFromHex, digestHex } from "../oci/index.ts";
 import { LayerTrash } from "./layer-trash.ts";
@@ -151,5 +151,10 @@ export async function commitLayer(parts: StoreParts, layer: StagedLayer, { id, p
   } finally {
     await trash.empty();
   }
-  await staged.discard();
+  await staged.discard().catch((error) => {
+    parts.log.warn("a layer was put into the store, but what it was unpacked in stays", {
+      layer: id,
+      why: reasonOf(error),
+    });
+  });
 }

@@ -5,6 +5,7 @@ import { openScene, type Scene } from "./bad-input/scene.ts";
 import { containerFields } from "./bad-requests/container-fields.ts";
 import { lookUps } from "./bad-requests/lookups.ts";
 import { podFields } from "./bad-requests/pod-fields.ts";
+import { wrongState } from "./bad-requests/wrong-state.ts";
 
 /** One whose pods may carry the annotations that crio parses, and one of a runtime that says nothing of its features. */
 const handlers = `
@@ -45,4 +46,5 @@ describe("bad requests", () => {
   podFields(open);
   containerFields(open);
   lookUps(open);
+  wrongState(open);
 });

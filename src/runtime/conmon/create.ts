@@ -1,9 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deadline, Fault } from "../../base/index.ts";
-import { readProcess, startProgram } from "../../host/index.ts";
+import { adoptOrphan, readProcess, sendSignal, startProgram } from "../../host/index.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
 import { readJsonLine } from "./json-line.ts";
+
+/** How long a killed monitor may take to be gone. */
+const reapTimeoutMs = 5_000;
 
 /** What conmon needs to know to create a container. The bundle's `config.json` is already there. */
 export interface CreateOptions {
@@ -76,6 +79,7 @@ export async function createUnderConmon(
     return { init: await known(pid), monitor: await monitorOf(options.bundle) };
   } catch (error) {
     conmon.kill(9);
+    await conmon.exited;
     await killMonitor(options.bundle);
     throw error;
   } finally {
@@ -118,14 +122,13 @@ async function monitorOf(bundle: string): Promise<KnownProcess | undefined> {
   return found === undefined ? undefined : { pid, startTime: found.startTime };
 }
 
+/** Kills the monitor that conmon has made of itself, and reaps it: with the conmon that we started gone, it is our child. */
 async function killMonitor(bundle: string): Promise<void> {
   const monitor = await monitorOf(bundle);
   if (monitor === undefined) return;
-  try {
-    process.kill(monitor.pid, "SIGKILL");
-  } catch {
-    // It ended by itself in the meantime.
-  }
+  sendSignal(monitor.pid, 9);
+  using limit = deadline(reapTimeoutMs, `waiting for the end of conmon (pid ${monitor.pid})`);
+  await adoptOrphan(monitor.pid, { signal: limit }).catch(() => {}); // somebody else has reaped it, or it waits in the kernel
 }
 
 /** Keeps the last kilobytes of what a program says on stderr. */

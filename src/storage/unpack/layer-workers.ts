@@ -83,7 +83,8 @@ async function unpackWith(
       await interrupt.wait(consumed);
     }
     inFlight += bytes.length;
-    worker.send({ is: "chunk", bytes });
+    const copy = new Uint8Array(bytes); // a view would take all of its buffer along, and the source may use it again
+    worker.send({ is: "chunk", bytes: copy }, [copy.buffer]);
   };
 
   try {

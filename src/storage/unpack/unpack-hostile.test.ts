@@ -195,6 +195,21 @@ describe("a hostile layer", () => {
     );
   });
 
+  it("takes little memory, however much it unpacks to", async () => {
+    await bench.unpack(tarOf());
+    const member = gzipSync(Buffer.alloc(32 * 2 ** 20), { level: 1 });
+    const bomb = Buffer.concat([gzipSync(tarOf()), ...Array.from({ length: 8 }, () => member)]);
+    const before = process.memoryUsage.rss();
+    let peak = before;
+    const timer = setInterval(() => {
+      peak = Math.max(peak, process.memoryUsage.rss());
+    }, 5);
+    const { diffSize } = await bench.unpack(bomb);
+    clearInterval(timer);
+    assert.equal(diffSize, 8 * 32 * 2 ** 20 + tarOf().length);
+    assert.ok(peak - before < 64 * 2 ** 20, `${(peak - before) / 2 ** 20} MiB more for 256 MiB unpacked`);
+  });
+
   it("cannot hide truncation, damage or additions behind its compression", async () => {
     const tar = tarOf({ name: "x", content: randomBytes(100_000) });
     for (const [name, blob] of [
@@ -262,6 +277,26 @@ describe("a hostile layer", () => {
     })();
     await assert.rejects(bench.unpack(source), /the registry hung up/);
     assert.equal(lstatSync((await bench.unpack(chunksOf(tarOf({ name: "f" }), 100))).root).isDirectory(), true);
+  });
+
+  it("fails, and does not hang, when its thread dies", async () => {
+    await using other = new UnpackBench();
+    let started = () => {};
+    const start = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const endless = (async function* () {
+      yield headerBlock({ name: "endless", size: 2 ** 33 });
+      for (let n = 0; ; n++) {
+        if (n === 100) started();
+        yield Buffer.alloc(65_536);
+      }
+    })();
+    const unpacking = assert.rejects(other.unpack(endless), /thread that unpacks layers ended unexpectedly/);
+    await start;
+    await other.workers.close();
+    await unpacking;
+    await assert.rejects(other.unpack(tarOf()), /the store is closed/);
   });
 
   it("reads no further ahead than the worker can follow", async () => {

@@ -40,6 +40,30 @@ describe("unpacking a layer", () => {
     assert.deepEqual([uids, gids, entries, hasRootEntry], [[0, 1, 3, 5, 7], [0, 2, 4, 6, 8], 8, true]);
   });
 
+  it("gives files to root also where their directory hands down its group", async () => {
+    const { root } = await bench.unpack(
+      tarOf(
+        { name: "plain", content: "x", mode: 0o755 },
+        { name: "masked", content: "x", mode: 0o777 },
+        { name: "shared/", type: "5", mode: 0o2777, gid: 50 },
+        { name: "shared/file", content: "x", mode: 0o644 },
+        { name: "shared/dir/", type: "5", mode: 0o700 },
+        { name: "shared/old", content: "x", mtime: 2 ** 35, pax: { mtime: "-1.5" } },
+      ),
+    );
+    const facts = (path: string) => {
+      const { mode, uid, gid } = lstatSync(join(root, path));
+      return [mode & 0o7777, uid, gid];
+    };
+    assert.deepEqual(["plain", "masked", "shared/file", "shared/dir"].map(facts), [
+      [0o755, 0, 0],
+      [0o777, 0, 0],
+      [0o644, 0, 0],
+      [0o700, 0, 0],
+    ]);
+    assert.equal(lstatSync(join(root, "shared/old"), { bigint: true }).mtimeNs, -1_500_000_000n);
+  });
+
   it("reads PAX and GNU long names, nanoseconds, large owners, and ignores global headers", async () => {
     const long = `${"d".repeat(120)}/${"n".repeat(200)}`;
     const { root, tarSplit } = await bench.unpack(

@@ -5,7 +5,8 @@ import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 /** A layer worker for the length of one job. */
 export interface WorkerJob {
-  send(message: ToWorker): void;
+  /** What is in `transfer` is the worker's from then on. */
+  send(message: ToWorker, transfer?: readonly ArrayBuffer[]): void;
   /** Who is told what the worker says, from now on. */
   onMessage: (message: FromWorker) => void;
   /** Rejects when the worker dies, with a Fault that says so. */
@@ -68,7 +69,11 @@ export class WorkerPool {
     died.catch(() => {}); // it may die when nobody is looking any more
     const onError = (error: Error) => onDeath(faultOfDeath(error));
     const onExit = () => onDeath(new Fault("failed", "the thread that unpacks layers ended unexpectedly"));
-    const handle: WorkerJob = { send: (message) => worker.postMessage(message), onMessage: () => {}, died };
+    const handle: WorkerJob = {
+      send: (message, transfer = []) => worker.postMessage(message, transfer),
+      onMessage: () => {},
+      died,
+    };
     let isOver = false;
     const onMessage = (message: FromWorker) => {
       isOver ||= jobEnds.has(message.is);

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { Fault, withStep } from "../../base/index.ts";
+import { Fault, reasonOf, withStep } from "../../base/index.ts";
 import { Holding } from "../holding.ts";
 import { IdleTimer } from "../idle-timer.ts";
 import { limits } from "../limits.ts";
@@ -130,7 +130,7 @@ export class SpdyConnection {
       if (this.#isFinishing) await this.#allSent();
       this.close(new Fault("cancelled", "the client closed the connection"));
     } catch (error) {
-      this.close(withStep("the connection to the client was lost", error));
+      this.close(new Fault("cancelled", `the connection to the client was lost: ${reasonOf(error)}`, { cause: error }));
     } finally {
       clearTimeout(this.#linger);
       this.#idle.stop();

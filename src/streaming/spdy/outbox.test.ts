@@ -49,7 +49,7 @@ describe("the outbox", () => {
     assert.deepEqual(done, [1, 3, 5]);
     assert.deepEqual(
       sent.slice(0, 6).map((piece) => piece.streamId),
-      [1, 3, 5, 1, 3, 5],
+      [1, 1, 3, 5, 1, 3],
     );
     assert.equal(bytesOf(3), 192 << 10);
   });

@@ -10,6 +10,7 @@ import {
   type ContainerConfig,
   type CreateRequest,
   goodContainer,
+  goodPod,
   hostNetworkPod,
   mode,
   type PodConfig,
@@ -19,7 +20,7 @@ import {
 
 /** The pods that the containers are for. */
 const pods = {
-  plain: { config: hostNetworkPod("fields-plain"), runtimeHandler: "" },
+  plain: { config: goodPod("fields-plain"), runtimeHandler: "" },
   privileged: {
     config: hostNetworkPod("fields-privileged", {
       linux: { securityContext: { privileged: true, namespaceOptions: { network: mode.node, pid: mode.container } } },
@@ -55,7 +56,7 @@ type Mount = NonNullable<ContainerConfig["mounts"]>[number];
 const mounted = (mount: Mount): ContainerConfig =>
   container({ mounts: [{ containerPath: "/data", hostPath: "/run/bad-input/private", ...mount }] });
 
-const secretMount = "/run/bad-input/private";
+const privateMount = "/run/bad-input/private";
 const slaveMount = "/run/bad-input/slave";
 
 const missing: readonly BadContainer[] = [
@@ -251,7 +252,7 @@ const ofMounts: readonly BadContainer[] = [
   {
     what: "host-to-container propagation from a private mount",
     config: mounted({ propagation: 1 }),
-    details: `path "${secretMount}" is mounted on "${secretMount}" but it is not a shared or slave mount`,
+    details: `path "${privateMount}" is mounted on "${privateMount}" but it is not a shared or slave mount`,
     mended: mounted({ propagation: 1, hostPath: slaveMount }),
   },
   {
@@ -263,7 +264,7 @@ const ofMounts: readonly BadContainer[] = [
   {
     what: "recursive read-only, but writable",
     config: mounted({ recursiveReadOnly: true }),
-    details: `recursive read-only mount conflicts with read-write mount for hostPath "${secretMount}"`,
+    details: `recursive read-only mount conflicts with read-write mount for hostPath "${privateMount}"`,
     mended: mounted({ recursiveReadOnly: true, readonly: true }),
   },
   {
@@ -275,7 +276,7 @@ const ofMounts: readonly BadContainer[] = [
     what: "recursive read-only from a runtime that cannot",
     pod: "featureless",
     config: mounted({ recursiveReadOnly: true, readonly: true }),
-    details: `recursive read-only mount support is not available for hostPath "${secretMount}"`,
+    details: `recursive read-only mount support is not available for hostPath "${privateMount}"`,
   },
   {
     what: "mapped ids from a runtime that cannot",
@@ -316,10 +317,12 @@ export function containerFields(scene: () => Scene): void {
   describe("CreateContainer", () => {
     const ids = new Map<keyof typeof pods, string>();
     before(async () => {
-      await mkdir(secretMount, { recursive: true });
+      await mkdir(privateMount, { recursive: true });
       await mkdir(slaveMount);
-      for (const path of [secretMount, slaveMount]) await mustRun(["mount", "-t", "tmpfs", "bad-input", path]);
-      await mustRun(["mount", "--make-private", secretMount]);
+      await mustRun(["mount", "-t", "tmpfs", "bad-input", privateMount]);
+      await mustRun(["mount", "--make-private", privateMount]);
+      // A bind mount of a shared mount is its peer, and can become its slave.
+      await mustRun(["mount", "--bind", "/run/bad-input", slaveMount]);
       await mustRun(["mount", "--make-slave", slaveMount]);
       for (const [kind, request] of Object.entries(pods)) {
         const { podSandboxId } = await scene().cri.runtime.runPodSandbox(request);
@@ -328,7 +331,7 @@ export function containerFields(scene: () => Scene): void {
     });
     after(async () => {
       for (const podSandboxId of ids.values()) await scene().cri.runtime.removePodSandbox({ podSandboxId });
-      for (const path of [secretMount, slaveMount]) await mustRun(["umount", path]);
+      for (const path of [privateMount, slaveMount]) await mustRun(["umount", path]);
     });
     const requestFor = (kind: keyof typeof pods, config: ContainerConfig | undefined): CreateRequest => ({
       podSandboxId: ids.get(kind) ?? "",

@@ -3,9 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Crictl } from "../../support/daemon/crictl.ts";
 import type { Daemon } from "../../support/daemon/index.ts";
 import { fixtureNames } from "../../support/fixtures/index.ts";
-import { differencesAfterSettling, takeInventory } from "../../support/node/index.ts";
+import { compareInventories, type Inventory, takeInventory } from "../../support/node/index.ts";
 import { idsOf, podState, statusOf } from "./watch.ts";
 
+const settleMs = 5_000;
 const waiting = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
 
 export interface KillsOptions {
@@ -47,12 +48,20 @@ export async function killAtRandom({ start, open, kills, seed, log }: KillsOptio
       const found = await takeStock(crictl, lives).catch((error: unknown) => {
         throw new Error(`${when}: ${error}`, { cause: error });
       });
-      const leaks = await differencesAfterSettling(before);
-      const ours = leaks.filter((leak) => !leak.endsWith(`(pid ${daemon.pid})`));
-      assert.deepEqual(ours, [], `left over after ${when}, which left ${found}:\n${await daemon.log().then(tail)}`);
+      const leaks = await leaksOf(before, daemon);
+      assert.deepEqual(leaks, [], `left over after ${when}, which left ${found}:\n${await daemon.log().then(tail)}`);
     }
   } finally {
     await daemon.stop();
+  }
+}
+
+/** What is there now and was not before, but for the daemon, when all has settled. */
+async function leaksOf(before: Inventory, daemon: Daemon): Promise<readonly string[]> {
+  for (const until = Date.now() + settleMs; ; await sleep(100)) {
+    const differences = compareInventories(before, await takeInventory());
+    const leaks = differences.filter((line) => !line.endsWith(`(pid ${daemon.pid})`));
+    if (leaks.length === 0 || Date.now() > until) return leaks;
   }
 }
 
