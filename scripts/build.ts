@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const wrapper = `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 export UV_THREADPOOL_SIZE="\${UV_THREADPOOL_SIZE:-8}"
-exec "$here/../node_modules/.bin/node" --max-semi-space-size=2 --max-old-space-size=192 --disable-warning=ExperimentalWarning "$here/../dist/crio.js" "$@"
+exec "$here/../node_modules/node-linux-${process.arch}/bin/node" --max-semi-space-size=2 --max-old-space-size=192 --disable-warning=ExperimentalWarning "$here/../dist/crio.js" "$@"
 `;
 
 generate();

@@ -7,7 +7,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 say() { printf '== %s\n' "$*"; }
 fail() { printf '\ncrio-ts cannot be set up here: %s\n' "$*" >&2; exit 1; }
 
-common="ca-certificates conmon runc crun containernetworking-plugins nftables iptables conntrack iproute2 procps kmod busybox-static"
+common="ca-certificates libatomic1 conmon runc crun containernetworking-plugins nftables iptables conntrack iproute2 procps kmod busybox-static"
 case ${1-} in
 run) wanted=$common ;;
 test) wanted="$common podman skopeo mmdebstrap debootstrap debian-archive-keyring uidmap xz-utils e2fsprogs openssl git python3 strace apparmor" ;;
@@ -58,4 +58,7 @@ if [ "$(cat node_modules/.lock 2>/dev/null)" != "$lock" ] || ! [ -x node_modules
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || fail "npm could not install the packages of package-lock.json: its words are above."
   echo "$lock" >node_modules/.lock
 fi
+# npm before 10 does not link a program of the name node
+case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) arch=unknown ;; esac
+[ -e node_modules/.bin/node ] || ! [ -x node_modules/node-linux-$arch/bin/node ] || ln -s ../node-linux-$arch/bin/node node_modules/.bin/node
 [ -x node_modules/.bin/node ] || fail "there is no Node for this machine's architecture ($(uname -m)) among the packages; x86_64 and aarch64 are supported."

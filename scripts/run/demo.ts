@@ -12,7 +12,6 @@ import { isBuildStale } from "./build-stale.ts";
 import { chooseRuntime } from "./choose-runtime.ts";
 import { bridgeName, writeConfiguration } from "./configuration.ts";
 import type { Interrupt } from "./interrupt.ts";
-import { DemoPod } from "./pod.ts";
 import { say } from "./say.ts";
 
 export interface DemoOptions {
@@ -55,6 +54,7 @@ export async function runDemo({ once, interrupt }: DemoOptions): Promise<void> {
   undo.defer(removeBridge);
   await startDaemon(undo, signal);
 
+  const { DemoPod } = await import("./pod.ts"); // it needs what the build generates
   const pod = new DemoPod({ socket, registry: address, dir });
   undo.defer(() => pod.close());
   say(`pulling ${pod.image}`);

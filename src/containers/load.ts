@@ -1,3 +1,4 @@
+import { Fault } from "../base/index.ts";
 import { isSameProcess } from "../host/index.ts";
 import { forgetExit, stateInRuntime } from "../runtime/index.ts";
 import {
@@ -38,6 +39,7 @@ export async function loadContainer(deps: ContainerDeps, id: string, metadata: S
     return { is: "undone", why: "its creation had not been finished" };
   }
   const runtimeHandler = deps.pods.get(metadata.podId)?.record.runtimeHandler ?? "";
+  await requirePodLoaded(deps, metadata.podId);
   const record = containerRecordFrom(id, spec, { dir, runDir, runtimeHandler, privileged: metadata.privileged });
   const container: Container = { record, spec, ...stored };
   if (deps.pods.get(record.podId) === undefined) {
@@ -48,6 +50,12 @@ export async function loadContainer(deps: ContainerDeps, id: string, metadata: S
   deps.names.reserve(record.name, id);
   deps.containers.put(current);
   return { is: "loaded", container: current };
+}
+
+/** A pod that the store has but that could not be taken up may run: its containers are left alone, as it is. */
+async function requirePodLoaded(deps: ContainerDeps, podId: string): Promise<void> {
+  if (deps.pods.get(podId) !== undefined || (await deps.store.container(podId)) === undefined) return;
+  throw new Fault("corrupt", `its pod ${podId} could not be taken up`);
 }
 
 /** The container with what happened while nobody watched. A pod's infra container is caught up the same way. */

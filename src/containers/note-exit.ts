@@ -10,7 +10,7 @@ type ExitDeps = Pick<
 >;
 
 /** How long a living monitor may take from the end of the process to the exit file. */
-const exitFilePatienceMs = 5_000;
+const exitFilePatienceMs = 30_000;
 const pollMs = 10;
 
 /**
@@ -24,12 +24,13 @@ export async function noteExit(deps: ExitDeps, id: string): Promise<void> {
       await forgetExit(deps.options.exitsDir, id);
       return;
     }
-    if (!isLive(container)) {
+    // What nobody saw may still be told: a monitor can be slow to write.
+    if (!isLive(container) && container.state.is !== "unknown") {
       await forgetExit(deps.options.exitsDir, id);
       return;
     }
     const state = await endOf(container, deps.clock.nowNs());
-    if (state === undefined) return;
+    if (state === undefined || state.is === container.state.is) return;
     await killStragglers(deps, container);
     const ended = deps.containers.change(id, (before) => ({ ...before, state }));
     if (ended !== undefined) await writeState(ended);
@@ -41,8 +42,8 @@ export async function noteExit(deps: ExitDeps, id: string): Promise<void> {
 }
 
 /**
- * How a container ended, read from what its monitor left; undefined while its process lives.
- * With the monitor dead and no exit file, nobody knows: no exit code is made up.
+ * How a container ended, read from what its monitor left; undefined while its process lives, and while the monitor does and has not
+ * said it yet. With the monitor dead and no exit file, nobody knows: no exit code is made up.
  */
 export async function endOf(container: Container, _nowNs: bigint): Promise<ContainerState | undefined> {
   const { record, init, monitor, state } = container;
@@ -56,12 +57,11 @@ export async function endOf(container: Container, _nowNs: bigint): Promise<Conta
     const exit = await readExit(record.dir);
     if (exit !== undefined && !lives) return exitedState(exit, startedAtNs, await wasOomKilled(record.runDir));
     if (lives) return undefined;
-    if (!monitored || performance.now() > until) {
-      const why = monitored
-        ? "its process is gone, but its monitor (conmon) has not said how it ended"
-        : "its process and its monitor (conmon) are gone, and nobody saw how it ended";
+    if (!monitored) {
+      const why = "its process and its monitor (conmon) are gone, and nobody saw how it ended";
       return { is: "unknown", startedAtNs, why };
     }
+    if (performance.now() > until) return undefined;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }

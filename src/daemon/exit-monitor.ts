@@ -1,4 +1,4 @@
-import { reasonOf } from "../base/index.ts";
+import { Flight, reasonOf } from "../base/index.ts";
 import { noteExit } from "../containers/index.ts";
 import { isSameProcess, reapUnknownChildren } from "../host/index.ts";
 import { noteInfraExit, type PodDeps } from "../pods/index.ts";
@@ -14,17 +14,19 @@ export class ExitMonitor {
   readonly #deps: PodDeps;
   readonly #watch: ExitWatch;
   readonly #timer: NodeJS.Timeout;
+  readonly #notes = new Flight<string, void>();
+  #probing = false;
 
   constructor(deps: PodDeps) {
     this.#deps = deps;
     this.#watch = new ExitWatch(deps.options.exitsDir);
-    this.#timer = setInterval(() => void this.#probe(), probeMs);
+    this.#timer = setInterval(() => void this.#probeUnlessBusy(), probeMs);
     this.#timer.unref();
   }
 
   /** Ends when `stop` is called. */
   async run(): Promise<void> {
-    for await (const { containerId } of this.#watch) void this.#note(containerId);
+    for await (const { containerId } of this.#watch) this.#note(containerId);
   }
 
   stop(): void {
@@ -32,13 +34,30 @@ export class ExitMonitor {
     this.#watch.stop();
   }
 
-  async #note(id: string): Promise<void> {
+  /** In the background, and once per container at a time: one that is stuck holds up nobody else. */
+  #note(id: string): void {
+    void this.#notes.join(id, () => this.#noteNow(id));
+  }
+
+  async #noteNow(id: string): Promise<void> {
     try {
       if (this.#deps.pods.get(id) === undefined) await noteExit(this.#deps, id);
       else await noteInfraExit(this.#deps, id);
       await reapUnknownChildren();
     } catch (error) {
       this.#deps.log.error("noting the end of a container failed", { containerID: id, error: reasonOf(error) });
+    }
+  }
+
+  async #probeUnlessBusy(): Promise<void> {
+    if (this.#probing) return;
+    this.#probing = true;
+    try {
+      await this.#probe();
+    } catch (error) {
+      this.#deps.log.error("looking after the containers' processes failed", { error: reasonOf(error) });
+    } finally {
+      this.#probing = false;
     }
   }
 
@@ -49,7 +68,7 @@ export class ExitMonitor {
     const infras = this.#deps.pods.list().map(({ infra }) => infra);
     for (const { record, init, state } of [...this.#deps.containers.list(), ...infras]) {
       if (init === undefined || (state.is !== "created" && state.is !== "running")) continue;
-      if (!(await isSameProcess(init.pid, init.startTime))) await this.#note(record.id);
+      if (!(await isSameProcess(init.pid, init.startTime))) this.#note(record.id);
     }
   }
 }

@@ -60,10 +60,13 @@ export async function runDaemon({ config, logger: log, version, signal }: Daemon
     await parts.networks.start();
     const report = await loadAll(pods);
     log.info("took up what the store has", { ...report });
-    await pods.hostPorts.keepOnly(
-      pods.pods.list().map(({ record }) => ({ id: record.id, mappings: record.portMappings })),
-    );
-    void collectNetworkGarbage(pods, log);
+    if (report.failed > 0)
+      log.warn("leaving ports and networks of unknown pods alone: some pods could not be taken up");
+    else
+      await pods.hostPorts.keepOnly(
+        pods.pods.list().map(({ record }) => ({ id: record.id, mappings: record.portMappings })),
+      );
+    if (report.failed === 0) void collectNetworkGarbage(pods, log);
     await noteStart(files);
     const watching = monitor.run();
     await streaming.start();

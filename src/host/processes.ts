@@ -15,6 +15,8 @@ export interface ProcessInfo {
   /** One letter: R, S, D, Z (zombie), X … */
   readonly state: string;
   readonly parent: number;
+  /** Field 20: its threads, the first one among them even when that has ended. */
+  readonly threads: number;
   /** Field 22, clock ticks since boot: with the pid it names a process for good. Text, since it is 64 bits wide. */
   readonly startTime: string;
 }
@@ -37,16 +39,25 @@ export function parseProcessStat(text: string): ProcessInfo | undefined {
   const close = text.lastIndexOf(")");
   const pid = Number(text.slice(0, open).trim());
   const [state, parent, ...rest] = text.slice(close + 2).split(" ");
-  const startTime = rest[17];
+  const [threads, startTime] = [rest[15], rest[17]];
   if (open === -1 || close < open || !Number.isInteger(pid)) return undefined;
   if (state === undefined || parent === undefined || startTime === undefined) return undefined;
-  return { pid, command: text.slice(open + 1, close), state, parent: Number(parent), startTime };
+  return {
+    pid,
+    command: text.slice(open + 1, close),
+    state,
+    parent: Number(parent),
+    threads: Number(threads),
+    startTime,
+  };
 }
 
 /** Whether `pid` is still the process that started at `startTime`: alive, not a zombie. */
 export async function isSameProcess(pid: number, startTime: string): Promise<boolean> {
   const found = await readProcess(pid);
-  return found !== undefined && found.startTime === startTime && found.state !== "Z" && found.state !== "X";
+  if (found === undefined || found.startTime !== startTime) return false;
+  // A process whose first thread has ended before the others looks like a zombie, and is none.
+  return found.threads > 1 || (found.state !== "Z" && found.state !== "X");
 }
 
 /**

@@ -1,4 +1,4 @@
-import { rmdir } from "node:fs/promises";
+import { access, rmdir } from "node:fs/promises";
 import { errnoOf, withStep } from "../base/index.ts";
 import { everyStep, releaseProcesses } from "../containers/index.ts";
 import { unpinNamespace } from "../host/index.ts";
@@ -12,7 +12,8 @@ const detachTimeoutMs = 60_000;
 
 /**
  * Gives back a pod's network, and marks that. Idempotent. Rejects with the plugin's words; the pod's record stays then, and
- * whoever stops or removes it next tries again.
+ * whoever stops or removes it next tries again. Once the namespace is gone, and with it the interface, a plugin that still fails is
+ * not waited for any longer: what it keeps is left to the garbage collection of networks.
  */
 export async function releaseNetwork(deps: PodDeps, record: PodRecord): Promise<void> {
   if (record.hostNetwork) return;
@@ -22,10 +23,24 @@ export async function releaseNetwork(deps: PodDeps, record: PodRecord): Promise<
     await closeHostPorts(deps, record);
     await deps.networks.detach(networkIdentity(record), { signal: AbortSignal.timeout(detachTimeoutMs) });
   } catch (error) {
-    throw withStep(`network teardown failed for pod sandbox ${record.name}(${record.id})`, error);
+    const fault = withStep(`network teardown failed for pod sandbox ${record.name}(${record.id})`, error);
+    if (await isThere(record.namespaces.net)) throw fault;
+    deps.log.warn("giving up on a network whose pod has no namespace any more", {
+      pod: record.id,
+      error: fault.message,
+    });
+    await deps.networks.forget({ id: record.id });
   }
   await writeMarker(record.dir, "network-stopped");
   if (now !== undefined) deps.pods.change(record.id, (pod) => ({ ...pod, networkStopped: true }));
+}
+
+async function isThere(path: string | undefined): Promise<boolean> {
+  if (path === undefined) return false;
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Unpins a pod's namespaces; they end with their last process. Idempotent. */

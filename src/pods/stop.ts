@@ -28,12 +28,23 @@ async function stopUnderLock(deps: PodDeps, id: string, timeoutMs: number): Prom
   if (pod === undefined) return;
   const { record } = pod;
   if (!pod.stopped) await writeMarker(record.dir, "stopping");
-  await releaseNetwork(deps, record);
+  const networkTrouble = await troubleOf(() => releaseNetwork(deps, record));
   await stopContainersOf(deps, id, timeoutMs);
   await stopInfra(deps, pod, timeoutMs);
   await releaseNamespaces(record);
   releaseShm(record.runDir);
   await markStopped(deps, id);
+  if (networkTrouble !== undefined) throw networkTrouble;
+}
+
+/** A plugin that fails must not keep a pod running: the rest is stopped first, and the kubelet told then. */
+async function troubleOf(work: () => Promise<void>): Promise<unknown> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** Stops every container of a pod, in parallel. Rejects when one does not stop. */

@@ -3,8 +3,8 @@ import { type JsonObject, jsonField, jsonObject, jsonText, parseJsonObject } fro
 import type { KnownProcess } from "../runtime/index.ts";
 import type { Container, ContainerState } from "./container.ts";
 
-/** A state file is a few hundred bytes; error texts can make it longer. */
-export const maxStateBytes = 1 << 20;
+/** A state file is a few hundred bytes; error texts, and the annotations that CRI-O repeats in it, make it longer. */
+export const maxStateBytes = 8 << 20;
 
 /** What `state.json` adds to a container's record (reference: ondisk.md 3.2). */
 export interface StoredState {
@@ -24,7 +24,6 @@ export function stateJson(container: Container): string {
     status: statusWord(state),
     ...(init === undefined ? {} : { pid: init.pid }),
     bundle: record.runDir,
-    ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
     created: goTime(record.createdAtNs),
     started: goTime(started),
     finished: goTime(exited?.finishedAtNs ?? 0n),

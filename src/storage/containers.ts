@@ -51,12 +51,13 @@ export async function createContainer(parts: StoreParts, options: NewContainerOp
   await parts.containers.read((containers) => refuseTaken(containers, id, names));
   const undo = new Undo();
   try {
-    const layerId = writableLayerId(id);
-    undo.add("the container's layer", () => removeLayer(parts, layerId));
-    await createWritableLayer(parts, layerId, parent, options);
+    // The directory first: should we be killed before there is a record, it tells the next start whose layer to remove.
     undo.add("the container's directories", () => removeDirectories(parts, id));
     await mkdir(containerDir(parts.paths, id), { recursive: true, mode: 0o700 });
     await mkdir(containerRunDir(parts.paths, id), { recursive: true, mode: 0o700 });
+    const layerId = writableLayerId(id);
+    undo.add("the container's layer", () => removeLayer(parts, layerId));
+    await createWritableLayer(parts, layerId, parent, options);
     return await recordContainer(parts, layerId, options);
   } catch (error) {
     await undo.run().catch((undoError) => {

@@ -41,7 +41,7 @@ export const expected: readonly Expectation[] = [
     `${appArmor} prefer new apparmor field should fail with an unloaded apparmor_profile`,
     `${appArmor} prefer new apparmor field should enforce a apparmor_profile blocking writes`,
     `${appArmor} prefer new apparmor field should work with apparmor profile`,
-  ].map(skipped("needs AppArmor, which the kernel below a throw-away node may lack")),
+  ].map(skipped("needs AppArmor: the virtual machine has it")),
   ...[
     "[k8s.io] Container benchmark about operations on Container benchmark about basic operations on Container",
     "[k8s.io] Image benchmark about operations on Image benchmark about basic operations on Image",

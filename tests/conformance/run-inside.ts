@@ -11,14 +11,15 @@ interface Options {
   readonly skip?: string;
   readonly keep?: string;
   readonly timeoutMs: number;
+  readonly vm: boolean;
   readonly verbose: boolean;
 }
 
-const { runtime, keep, verbose, focus, skip, timeoutMs } = JSON.parse(process.argv[2] ?? "") as Options; // from run.ts
+const { runtime, keep, vm, verbose, focus, skip, timeoutMs } = JSON.parse(process.argv[2] ?? "") as Options; // from run.ts
 const program = critestPath();
 if (program === undefined) throw new Error("CRIO_TS_CRITEST names no critest");
 await using _host = await prepareHostForCritest();
-const daemon = await startDaemon({ runtime });
+const daemon = await startDaemon({ runtime, cgroupManager: vm ? "systemd" : "cgroupfs" });
 try {
   const results = await runCritest(program, {
     socket: daemon.socket,

@@ -2,7 +2,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { after, before, describe } from "node:test";
 import { openScene, type Scene } from "./bad-input/scene.ts";
+import { confinement } from "./bad-requests/confinement.ts";
 import { containerFields } from "./bad-requests/container-fields.ts";
+import { hostilePaths } from "./bad-requests/hostile-paths.ts";
+import { hostileSysctls } from "./bad-requests/hostile-sysctls.ts";
+import { hostileText } from "./bad-requests/hostile-text.ts";
+import { hostileUsers } from "./bad-requests/hostile-users.ts";
 import { lookUps } from "./bad-requests/lookups.ts";
 import { podFields } from "./bad-requests/pod-fields.ts";
 import { wrongState } from "./bad-requests/wrong-state.ts";
@@ -27,12 +32,23 @@ const featureless = `#!/bin/sh
 exec /usr/bin/crun "$@"
 `;
 
+/** A network that costs nothing: these pods talk to nobody. */
+const plugin = `#!/bin/sh
+[ "$CNI_COMMAND" != VERSION ] || { echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}'; exit; }
+[ "$CNI_COMMAND" = ADD ] || exit 0
+echo '{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"'"$CNI_NETNS"'"}],"ips":[{"address":"10.9.9.2/24","interface":0}]}'
+`;
+
 describe("bad requests", () => {
   let scene: Scene | undefined;
   before(async () => {
     await mkdir("/run/bad-input", { recursive: true });
     await writeFile("/run/bad-input/featureless", featureless, { mode: 0o755 });
+    await mkdir("/run/bad-input/plugins", { recursive: true });
+    await writeFile("/run/bad-input/plugins/nothing", plugin, { mode: 0o755 });
     scene = await openScene({
+      cni: { cniVersion: "1.0.0", name: "test-net", plugins: [{ type: "nothing", capabilities: { bandwidth: true } }] },
+      pluginDirs: ["/run/bad-input/plugins"],
       config: handlers,
       flags: ["--absent-mount-sources-to-reject", "/run/bad-input/absent"],
     });
@@ -47,4 +63,9 @@ describe("bad requests", () => {
   containerFields(open);
   lookUps(open);
   wrongState(open);
+  hostileSysctls(open);
+  hostileText(open);
+  hostileUsers(open);
+  hostilePaths(open);
+  confinement(open);
 });

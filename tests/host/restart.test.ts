@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { Crictl } from "../support/daemon/crictl.ts";
 import { type Daemon, type RuntimeName, startDaemon } from "../support/daemon/index.ts";
 import { differencesAfterSettling, takeInventory } from "../support/node/index.ts";
+import { cutOff, retried } from "./restart/creations.ts";
 import { endAlone, endOfInfra, endUnseen } from "./restart/ends.ts";
 import { killAtRandom } from "./restart/kills.ts";
 import { survive } from "./restart/survivors.ts";
@@ -47,6 +48,16 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
     it(
       "says that a pod is not ready once its infra process has ended",
       leavesNothing(() => endOfInfra(start, open)),
+    );
+
+    it(
+      "undoes a creation that was under way, whatever has become of its programs",
+      leavesNothing(() => cutOff(runtime)),
+    );
+
+    it(
+      "gives a client that gave up and asks again what it asked for first",
+      leavesNothing(() => retried(runtime)),
     );
 
     it("leaves nothing half made wherever SIGKILL hits it", async (t) => {

@@ -24,7 +24,7 @@ export function status({ pods, runtimeConfig }: CriDeps): Unary<StatusRequest, S
       },
       info: verbose ? { config: jsonText({ crio: runtimeConfig(), sandboxImage: pods.podOptions.pauseImage() }) } : {},
       runtimeHandlers: byDefault === undefined ? handlers : [...handlers, { ...byDefault, name: "" }],
-      features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true },
+      features: { supplementalGroupsPolicy: true },
     });
   };
 }
@@ -34,12 +34,12 @@ function handlerOf(handler: { readonly name: string; readonly features: HandlerF
     name: handler.name,
     features: {
       recursiveReadOnlyMounts: handler.features.recursiveReadOnly,
-      userNamespaces: handler.features.idmappedMounts,
+      // A kubelet that believes otherwise admits pods which then fail for ever.
+      userNamespaces: false,
     },
   });
 }
 
 interface HandlerFeatures {
   readonly recursiveReadOnly: boolean;
-  readonly idmappedMounts: boolean;
 }

@@ -121,7 +121,8 @@ export class SpdyConnection {
     // TCP holds the client back on the connection as a whole, so that SPDY's window for it is as large as windows can be.
     this.#outbox.control(windowUpdateFrame(0, maxWindow - defaultWindow));
     try {
-      for await (const chunk of this.#io as AsyncIterable<Buffer>) {
+      // Without the option the loop would destroy the connection at the client's end, with what it has still to get.
+      for await (const chunk of this.#io.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         this.#idle.touch();
         if (this.#isFinishing || this.signal.aborted) continue;
         this.#reader.add(chunk);

@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import type { Duplex, Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import { silentLogger } from "../../base/index.ts";
 import type { CommandSession, ExecRequest, ForwardRequest, StreamingBackend } from "../backend.ts";
 import { createStreamingServer, type StreamingServer, type StreamingServerOptions } from "../server.ts";
@@ -69,6 +72,22 @@ export interface PlayedSession {
   readonly request: ExecRequest | undefined;
   exit(code: number): void;
   fail(error: Error): void;
+}
+
+/** Sends back what comes, both ends included. */
+export async function echo(_request: ForwardRequest, connection: Duplex): Promise<void> {
+  for await (const bytes of connection.iterator({ destroyOnReturn: false })) {
+    if (!connection.write(bytes)) await once(connection, "drain");
+  }
+  connection.end();
+  await finished(connection, { readable: false });
+}
+
+/** All that comes, without harm to the other direction (a plain loop would destroy both). */
+export async function textOf(input: Readable | undefined): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const bytes of input?.iterator({ destroyOnReturn: false }) ?? []) chunks.push(bytes);
+  return Buffer.concat(chunks).toString();
 }
 
 /** Resolves once `signal` has aborted, with the reason. */

@@ -59,6 +59,7 @@ export class SpdyClient {
   readonly #deflate = createDeflate({ dictionary: headerDictionary(), flush: constants.Z_SYNC_FLUSH });
   readonly #inflate = createInflate({ dictionary: headerDictionary(), flush: constants.Z_SYNC_FLUSH });
   #nextId = 1;
+  #compressing: Promise<unknown> = Promise.resolve();
   #news = Promise.withResolvers<void>();
 
   constructor(socket: Socket) {
@@ -109,7 +110,13 @@ export class SpdyClient {
   }
 
   /** A header block, compressed as the next one of this connection. */
-  async deflated(block: Buffer): Promise<Buffer> {
+  deflated(block: Buffer): Promise<Buffer> {
+    const next = this.#compressing.then(() => this.#compress(block));
+    this.#compressing = next;
+    return next;
+  }
+
+  async #compress(block: Buffer): Promise<Buffer> {
     const chunks: Buffer[] = [];
     const collect = (chunk: Buffer) => chunks.push(chunk);
     this.#deflate.on("data", collect);

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { cacheRoot } from "../../support/cache.ts";
+import { projectRoot } from "../../support/paths.ts";
 import { mustRun } from "../../support/programs.ts";
 
 /** Counters and clocks that tick by themselves, and what has no stable value. */
@@ -60,6 +62,10 @@ async function filesNewerThan(marker: string): Promise<readonly string[]> {
     "-printf",
     "%p\\n",
   ]);
-  const found = stdout.split("\n").filter((path) => path !== "" && !roots.includes(path) && !ownTrees.test(path));
+  // The project itself is shown to the node as it is, and so is the cache: whoever works on them is no daemon.
+  const shared = [projectRoot, cacheRoot()];
+  const isForeign = (path: string) =>
+    path !== "" && !roots.includes(path) && !ownTrees.test(path) && !shared.some((root) => path.startsWith(root));
+  const found = stdout.split("\n").filter(isForeign);
   return [...new Set(found)];
 }

@@ -182,7 +182,7 @@ async function runSharing(crictl: Crictl, name: string) {
   });
   const container = await crictl.do("create", pod, containerFile, podFile);
   await crictl.do("start", container);
-  const { info } = (await crictl.json("inspectp", pod)) as unknown as { info: { pid: number } };
+  const { info } = await crictl.json("inspectp", pod);
   const another = await crictl.containerFile({ name: "another", image: fixtureNames.busybox, command: ["true"] });
   return { pod, podFile, container, containerFile: another, infraPid: info.pid };
 }

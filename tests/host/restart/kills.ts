@@ -115,10 +115,8 @@ async function takeStock(crictl: Crictl, lives: readonly Life[]): Promise<string
   const found: string[] = [];
   for (const container of await idsOf(crictl, "ps", "--all")) found.push(await checkContainer(crictl, container));
   for (const pod of await idsOf(crictl, "pods")) {
-    const { status } = (await crictl.json("inspectp", pod)) as unknown as {
-      status: { metadata: { name: string }; network: { ip: string }; state: string };
-    };
-    const life = lives.find(({ name }) => name === status.metadata.name);
+    const { status } = await crictl.json("inspectp", pod);
+    const life = lives.find(({ name }) => name === status.labels["io.kubernetes.pod.name"]);
     assert.ok(life !== undefined);
     found.push(`pod ${life.name} ${status.state}`);
     if (status.state === "SANDBOX_READY") await checkPod(crictl, { pod, life, ip: status.network.ip });

@@ -1,6 +1,6 @@
 /** What a test sees of pods and containers: through crictl, and behind the daemon's back. */
 import { readFile } from "node:fs/promises";
-import { type Crictl, eventually } from "../../support/daemon/crictl.ts";
+import { type Crictl, eventually, type Inspection } from "../../support/daemon/crictl.ts";
 
 /** What crictl tells of all pods and containers, one entry each, to be compared with another time. */
 export async function snapshot(crictl: Crictl): Promise<Record<string, unknown>> {
@@ -19,30 +19,19 @@ export async function idsOf(crictl: Crictl, ...args: readonly string[]): Promise
   return text === "" ? [] : text.split("\n");
 }
 
-/** The part of `crictl inspect` that tests look at. */
-export interface ContainerStatus {
-  readonly state: string;
-  readonly exitCode: number;
-  readonly reason: string;
-  readonly message: string;
-  readonly createdAt: string;
-  readonly startedAt: string;
-  readonly finishedAt: string;
-}
+export type ContainerStatus = Inspection["status"];
 
 export async function statusOf(crictl: Crictl, container: string): Promise<ContainerStatus> {
-  return (await crictl.json("inspect", container))["status"] as unknown as ContainerStatus;
+  return (await crictl.json("inspect", container)).status;
 }
 
 /** The host's pid of a container's first process. */
 export async function pidOf(crictl: Crictl, container: string): Promise<number> {
-  const { info } = (await crictl.json("inspect", container)) as unknown as { info: { pid: number } };
-  return info.pid;
+  return (await crictl.json("inspect", container)).info.pid;
 }
 
 export async function podState(crictl: Crictl, pod: string): Promise<string> {
-  const { status } = (await crictl.json("inspectp", pod)) as unknown as { status: { state: string } };
-  return status.state;
+  return (await crictl.json("inspectp", pod)).status.state;
 }
 
 /** The pid of the conmon that watches a container. */
