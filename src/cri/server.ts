@@ -58,15 +58,19 @@ export class CriServer {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
     await clearStaleSocket(path);
     // Created without any rights, so that nobody gets in between bind and chmod.
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#listener.once("error", reject);
     const umask = process.umask(0o777);
     try {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      this.#listener.once("error", reject);
-      this.#listener.listen(path, resolve);
-      await promise;
+      this.#listener.listen(path, resolve); // binds before it returns
     } finally {
       process.umask(umask);
     }
+    await promise;
+    this.#listener.removeListener("error", reject);
+    this.#listener.on("error", (error) =>
+      this.#options.log.error("the CRI socket has trouble", { error: error.message }),
+    );
     await chmod(path, socketMode);
   }
 

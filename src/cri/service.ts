@@ -141,8 +141,13 @@ async function pump(stream: ServerWritableStream<unknown, unknown>, messages: ()
     if (stream.cancelled) return;
     if (!stream.write(message)) {
       await new Promise<void>((resolve) => {
-        stream.once("drain", resolve);
-        stream.once("cancelled", resolve);
+        const go = () => {
+          stream.removeListener("drain", go);
+          stream.removeListener("cancelled", go);
+          resolve();
+        };
+        stream.once("drain", go);
+        stream.once("cancelled", go);
       });
     }
   }

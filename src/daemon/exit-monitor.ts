@@ -5,6 +5,8 @@ import { noteInfraExit, type PodDeps } from "../pods/index.ts";
 import { ExitWatch } from "../runtime/index.ts";
 
 const probeMs = 10_000;
+/** After a child's end: whoever waits for it takes its status first. */
+const reapDelayMs = 100;
 
 /**
  * Follows the ends of containers: exit files as they appear, and now and then a look at every process that should be alive,
@@ -16,12 +18,17 @@ export class ExitMonitor {
   readonly #timer: NodeJS.Timeout;
   readonly #notes = new Flight<string, void>();
   #probing = false;
+  #reapTimer: NodeJS.Timeout | undefined;
+  readonly #onChild = () => {
+    this.#reapTimer ??= setTimeout(() => void this.#reap(), reapDelayMs);
+  };
 
   constructor(deps: PodDeps) {
     this.#deps = deps;
     this.#watch = new ExitWatch(deps.options.exitsDir);
     this.#timer = setInterval(() => void this.#probeUnlessBusy(), probeMs);
     this.#timer.unref();
+    process.on("SIGCHLD", this.#onChild);
   }
 
   /** Ends when `stop` is called. */
@@ -31,6 +38,8 @@ export class ExitMonitor {
 
   stop(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#reapTimer);
+    process.removeListener("SIGCHLD", this.#onChild);
     this.#watch.stop();
   }
 
@@ -43,9 +52,21 @@ export class ExitMonitor {
     try {
       if (this.#deps.pods.get(id) === undefined) await noteExit(this.#deps, id);
       else await noteInfraExit(this.#deps, id);
-      await reapUnknownChildren();
     } catch (error) {
       this.#deps.log.error("noting the end of a container failed", { containerID: id, error: reasonOf(error) });
+    }
+  }
+
+  /**
+   * Monitors, and commands whose exec ended before them, become our children. Unreaped, they keep the PID namespace of their container
+   * from ending.
+   */
+  async #reap(): Promise<void> {
+    this.#reapTimer = undefined;
+    try {
+      await reapUnknownChildren();
+    } catch (error) {
+      this.#deps.log.error("reaping ended monitors failed", { error: reasonOf(error) });
     }
   }
 
@@ -62,9 +83,7 @@ export class ExitMonitor {
   }
 
   async #probe(): Promise<void> {
-    await reapUnknownChildren().catch((error: unknown) => {
-      this.#deps.log.error("reaping ended monitors failed", { error: reasonOf(error) });
-    });
+    await this.#reap();
     const infras = this.#deps.pods.list().map(({ infra }) => infra);
     for (const { record, init, state } of [...this.#deps.containers.list(), ...infras]) {
       if (init === undefined || (state.is !== "created" && state.is !== "running")) continue;

@@ -27,6 +27,7 @@ export function streamingBackend(deps: PodDeps): StreamingBackend {
       await using exec = await execInContainer(deps, container, { args: command, tty, stdin, signal: session.signal });
       const stop = () => exec.kill();
       session.signal.addEventListener("abort", stop, { once: true });
+      if (session.signal.aborted) stop();
       const carried =
         exec.io.is === "terminal" ? carryTerminal(exec.io.terminal, session) : carryPipes(exec.io, session);
       const status = await exec.exited;

@@ -13,6 +13,8 @@ const PR_SET_CHILD_SUBREAPER = 36;
 
 // SIGCHLD does all the work; this is for the signal that never came (one that the process' parent had left blocked, say).
 const recheckMs = 1000;
+/** How long the status of a child that nobody waited for is kept for somebody who is about to. */
+const keptMs = 10_000;
 
 interface Awaited {
   readonly exit: PromiseWithResolvers<ExitStatus>;
@@ -26,6 +28,7 @@ interface Awaited {
 export class Reaper {
   readonly #table = new Map<number, Awaited>();
   readonly #status = Buffer.alloc(4);
+  readonly #kept = new Map<number, { readonly status: ExitStatus; readonly untilMs: number }>();
   #listens = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -47,6 +50,9 @@ export class Reaper {
     this.listen();
     const known = this.#table.get(pid);
     if (known !== undefined) return known.exit.promise;
+    const kept = this.#kept.get(pid);
+    this.#kept.delete(pid);
+    if (kept !== undefined && kept.untilMs > performance.now()) return Promise.resolve(kept.status);
     const awaited: Awaited = { exit: Promise.withResolvers(), holdsLoop: options.holdsLoop };
     awaited.exit.promise.catch(() => {}); // whoever awaits it hears of it; nobody may be awaiting it yet
     this.#table.set(pid, awaited);
@@ -64,7 +70,11 @@ export class Reaper {
   reapUnknown(pid: number): ExitStatus | undefined {
     if (this.#table.has(pid) || !isZombieChild(pid)) return undefined;
     if (libc().waitpid(pid, this.#status, WNOHANG) !== pid) return undefined;
-    return exitStatusOf(this.#status.readInt32LE(0));
+    const status = exitStatusOf(this.#status.readInt32LE(0));
+    const nowMs = performance.now();
+    for (const [old, { untilMs }] of this.#kept) if (untilMs <= nowMs) this.#kept.delete(old);
+    this.#kept.set(pid, { status, untilMs: nowMs + keptMs });
+    return status;
   }
 
   #reap(): void {
@@ -118,8 +128,8 @@ export async function adoptOrphan(pid: number, options: { readonly signal?: Abor
 }
 
 /**
- * Reaps the zombies that were re-parented to us and that nobody waits for, and tells their statuses. Adopt first whatever
- * is to be adopted: a zombie that is reaped here is not found afterwards.
+ * Reaps the zombies that were re-parented to us and that nobody waits for, and tells their statuses. Who adopts one within the next ten
+ * seconds still gets its status.
  */
 export async function reapUnknownChildren(): Promise<readonly { readonly pid: number; readonly status: ExitStatus }[]> {
   const reaped: { pid: number; status: ExitStatus }[] = [];

@@ -1,5 +1,5 @@
 import { access, rmdir } from "node:fs/promises";
-import { errnoOf, withStep } from "../base/index.ts";
+import { errnoOf, reasonOf, withStep } from "../base/index.ts";
 import { everyStep, releaseProcesses } from "../containers/index.ts";
 import { unpinNamespace } from "../host/index.ts";
 import { type Pod, type PodRecord, writeMarker } from "../state/index.ts";
@@ -20,7 +20,7 @@ export async function releaseNetwork(deps: PodDeps, record: PodRecord): Promise<
   const now = deps.pods.get(record.id);
   if (now?.networkStopped) return;
   try {
-    await closeHostPorts(deps, record);
+    await closeHostPortsQuietly(deps, record);
     await deps.networks.detach(networkIdentity(record), { signal: AbortSignal.timeout(detachTimeoutMs) });
   } catch (error) {
     const fault = withStep(`network teardown failed for pod sandbox ${record.name}(${record.id})`, error);
@@ -29,10 +29,18 @@ export async function releaseNetwork(deps: PodDeps, record: PodRecord): Promise<
       pod: record.id,
       error: fault.message,
     });
-    await deps.networks.forget({ id: record.id });
   }
   await writeMarker(record.dir, "network-stopped");
   if (now !== undefined) deps.pods.change(record.id, (pod) => ({ ...pod, networkStopped: true }));
+}
+
+/** Ports that stay open are closed at the next start; they must not keep the pod's addresses from being given back. */
+async function closeHostPortsQuietly(deps: PodDeps, record: PodRecord): Promise<void> {
+  try {
+    await closeHostPorts(deps, record);
+  } catch (error) {
+    deps.log.warn("closing host ports failed", { pod: record.id, error: reasonOf(error) });
+  }
 }
 
 async function isThere(path: string | undefined): Promise<boolean> {
@@ -82,7 +90,7 @@ export async function releaseInfra(deps: PodDeps, { record, infra }: Pod): Promi
 }
 
 /** The log directory that the daemon itself chose goes with the pod, unless logs are in it; the kubelet's own is the kubelet's. */
-async function removeEmptyLogDirectory(deps: PodDeps, record: PodRecord): Promise<void> {
+export async function removeEmptyLogDirectory(deps: PodDeps, record: PodRecord): Promise<void> {
   if (!record.logDirectory.startsWith(`${deps.options.logDir}/`)) return;
   try {
     await rmdir(record.logDirectory);

@@ -23,7 +23,7 @@ import { podName } from "./names.ts";
 import { networkIdentity, openHostPorts } from "./network.ts";
 import { type PauseImage, pauseImage } from "./pause-image.ts";
 import { type PodPlan, planPod } from "./plan.ts";
-import { releaseInfra, releaseNamespaces, releaseNetwork } from "./release.ts";
+import { releaseInfra, releaseNamespaces, releaseNetwork, removeEmptyLogDirectory } from "./release.ts";
 import { removePod } from "./remove.ts";
 
 /** How long a pod waits for the network plugins' configuration; its caller usually leaves before. */
@@ -113,6 +113,7 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
   const pause = record.hasInfraProcess ? await pauseImage(deps) : undefined;
   await createInStore(deps, plan, pause);
   undo.addRecord("store", () => deps.store.deleteContainer(record.id));
+  undo.add("log directory", () => removeEmptyLogDirectory(deps, record));
   await makeLogDirectory(record.logDirectory);
 
   creation.stage = "sandbox shm creation";

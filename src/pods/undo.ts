@@ -52,7 +52,6 @@ async function undoNetwork(deps: PodDeps, { id, metadata, record }: UnfinishedPo
     if (await isThere(pins.net)) throw error;
     // It was never attached, or the machine was started anew: what addresses are left, the collection of garbage gives back.
     deps.log.warn("the network of a pod without a namespace is not given back", { pod: id, error: reasonOf(error) });
-    await deps.networks.forget({ id });
   }
 }
 

@@ -4,7 +4,7 @@ import type { KnownProcess } from "./conmon/create.ts";
 import type { RuntimeHandler } from "./handler.ts";
 import { killInRuntime, resumeInRuntime, stateInRuntime } from "./oci/lifecycle.ts";
 
-const pollMs = 20;
+const pollMs = 50;
 const firstRepeatMs = 20;
 const longestRepeatMs = 120_000;
 const blockedWarningMs = 60_000;

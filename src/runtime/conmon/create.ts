@@ -1,12 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { deadline, Fault } from "../../base/index.ts";
+import { deadline, Fault, untilAborted } from "../../base/index.ts";
 import { adoptOrphan, readProcess, sendSignal, startProgram } from "../../host/index.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
 import { readJsonLine } from "./json-line.ts";
 
 /** How long a killed monitor may take to be gone. */
 const reapTimeoutMs = 5_000;
+
+/** How long a killed conmon may take to be gone; one that waits in the kernel is not waited for. */
+const killedPatienceMs = 5_000;
 
 /** What conmon needs to know to create a container. The bundle's `config.json` is already there. */
 export interface CreateOptions {
@@ -68,7 +71,7 @@ export async function createUnderConmon(
   const said = collectTail(stderr);
   try {
     start.on("error", () => {}); // conmon that died says so on the sync pipe
-    await options.placeMonitor(conmon.pid);
+    await untilAborted(options.placeMonitor(conmon.pid), limit);
     start.end(Buffer.from([0]));
     const message = await readJsonLine(sync, limit);
     const pid = message.pid;
@@ -79,7 +82,7 @@ export async function createUnderConmon(
     return { init: await known(pid), monitor: await monitorOf(options.bundle) };
   } catch (error) {
     conmon.kill(9);
-    await conmon.exited;
+    await Promise.race([conmon.exited, new Promise((resolve) => setTimeout(resolve, killedPatienceMs))]);
     await killMonitor(options.bundle);
     throw error;
   } finally {

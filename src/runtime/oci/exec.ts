@@ -7,6 +7,7 @@ import {
   adoptOrphan,
   type ExitStatus,
   listenForConsole,
+  type StartedProgram,
   sendSignal,
   startProgram,
   type Terminal,
@@ -62,9 +63,10 @@ export async function startExec(handler: RuntimeHandler, options: ExecOptions): 
 }
 
 function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: string): ExecSession {
+  const pidFile = join(dir, "pid");
   const program = startProgram(
     options.runtimePath ?? handler.path,
-    [...execArgs(handler), "--process", join(dir, "process.json"), options.id],
+    [...execArgs(handler), "--pid-file", pidFile, "--process", join(dir, "process.json"), options.id],
     { env: runtimeEnv(handler), stdio: [options.stdin ? "write" : "null", "read", "read"], newSession: true },
   );
   const [stdin, stdout, stderr] = program.stdio;
@@ -72,13 +74,22 @@ function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: stri
   return {
     io: { is: "pipes", stdin, stdout, stderr },
     exited: program.exited,
-    kill: () => program.kill(9),
+    kill: () => void killBoth(program, pidFile),
     async [Symbol.asyncDispose]() {
-      program.kill(9);
+      await killBoth(program, pidFile);
       for (const stream of [stdin, stdout, stderr]) stream?.destroy();
       await forget(dir);
     },
   };
+}
+
+/** Kills the runtime and the command it runs: the one does not take the other along. Nothing once the runtime has ended. */
+async function killBoth(program: StartedProgram, pidFile: string): Promise<void> {
+  const ended = await Promise.race([program.exited.then(() => true), Promise.resolve(false)]);
+  if (ended) return;
+  const pid = Number(await readFile(pidFile, "utf8").catch(() => "0"));
+  if (pid > 1) sendSignal(pid, 9);
+  program.kill(9);
 }
 
 /**
@@ -103,7 +114,11 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
     failed.abort(new Fault("failed", `${handler.path} exec failed: ${await words}`));
   });
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
-  const terminal = terminalOf(await socket.receive({ timeoutMs: startTimeoutMs, signal }));
+  const master = await socket.receive({ timeoutMs: startTimeoutMs, signal }).catch((error: unknown) => {
+    program.kill(9);
+    throw error;
+  });
+  const terminal = terminalOf(master);
   try {
     await ended;
     failed.signal.throwIfAborted();
