@@ -11,7 +11,7 @@ import type {
 } from "@grpc/grpc-js";
 import { Fault, type Logger, reasonOf } from "../base/index.ts";
 import { type Call, endedEarly } from "./call.ts";
-import { serviceErrorOf } from "./status.ts";
+import { RpcFault, serviceErrorOf } from "./status.ts";
 
 /** Answers one message with one message. */
 export type Unary<Request, Response> = (request: Request, call: Call) => Promise<Response>;
@@ -110,7 +110,7 @@ function unaryHandler(
         },
         (error: unknown) => {
           finish(error);
-          callback(serviceErrorOf(error));
+          callback(serviceErrorOf(error, call.signal));
         },
       );
   };
@@ -130,7 +130,7 @@ function streamingHandler(
       },
       (error: unknown) => {
         finish(error);
-        stream.emit("error", serviceErrorOf(error));
+        stream.emit("error", serviceErrorOf(error, call.signal));
       },
     );
   };
@@ -155,7 +155,7 @@ async function pump(stream: ServerWritableStream<unknown, unknown>, messages: ()
 
 function requireHandler<H>(path: string, handler: H | undefined): H {
   if (handler !== undefined) return handler;
-  throw new Fault("unimplemented", `${path} is not implemented`);
+  throw new RpcFault(status.UNIMPLEMENTED, `${path} is not implemented`);
 }
 
 type GrpcCall = (ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>) & { metadata: Metadata };

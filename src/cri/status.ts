@@ -12,19 +12,20 @@ export class RpcFault extends Error {
   }
 }
 
-/**
- * Most errors reach the client as Unknown with their text, which is what the kubelet has learnt to expect of CRI-O;
- * a call that means another code throws an RpcFault (reference: cri.md 1).
- */
-const codes: Readonly<Partial<Record<FaultCode, number>>> = {
-  unimplemented: status.UNIMPLEMENTED,
+/** Codes of a call that ended because its client did not wait. */
+const earlyCodes: Readonly<Partial<Record<FaultCode, number>>> = {
   cancelled: status.CANCELLED,
   deadline: status.DEADLINE_EXCEEDED,
 };
 
-/** The answer to a call that failed. */
-export function serviceErrorOf(error: unknown): Partial<ServiceError> {
-  const code = error instanceof RpcFault ? error.status : (codes[codeOf(error)] ?? status.UNKNOWN);
+/**
+ * The answer to a call that failed. Most errors reach the client as Unknown with their text, which is what the kubelet has learnt to
+ * expect of CRI-O; a call that means another code throws an RpcFault (reference: cri.md 1). `ended` is the call's signal: a deadline
+ * of our own is no deadline of the client's.
+ */
+export function serviceErrorOf(error: unknown, ended: AbortSignal): Partial<ServiceError> {
+  const early = ended.aborted ? earlyCodes[codeOf(ended.reason)] : undefined;
+  const code = error instanceof RpcFault ? error.status : (early ?? status.UNKNOWN);
   return { code, details: headerText(reasonOf(error)) };
 }
 

@@ -43,8 +43,9 @@ export async function composeImages(config: Config, store: Store, log: Logger): 
     registry,
     candidates: (name) => candidatesForShortName(registries, name, modeOf(shortNameMode)),
     pulls: new SharedWork("pull"),
-    layers: new LayerFlights(store, registry),
+    layers: new LayerFlights(store, registry, log),
     platform: hostPlatform(),
+    progressTimeoutMs: config.image.pullProgressTimeoutMs,
     pinned: pinnedBy(() => [...config.image.pinnedImages, config.image.pauseImage]),
     log,
   };

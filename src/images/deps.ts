@@ -14,6 +14,8 @@ export interface ImageDeps {
   readonly pulls: SharedWork<string>;
   readonly layers: LayerFlights;
   readonly platform: Platform;
+  /** How long a pull may go on without receiving anything; 0 for ever. */
+  readonly progressTimeoutMs: number;
   readonly pinned: PinnedImages;
   readonly log: Logger;
 }

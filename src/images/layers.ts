@@ -1,4 +1,4 @@
-import { Fault, isFault, withStep } from "../base/index.ts";
+import { Fault, isFault, type Logger, reasonOf, withStep } from "../base/index.ts";
 import type { Descriptor, Digest } from "../oci/index.ts";
 import type { RegistryClient, RegistrySource } from "../registry/index.ts";
 import type { StagedLayer, Store } from "../storage/index.ts";
@@ -37,7 +37,8 @@ export function planLayers(
 export interface FetchOptions {
   readonly source: RegistrySource;
   readonly signal: AbortSignal;
-  readonly onBytes: (layer: LayerPlan, count: number) => void;
+  /** Follows the bytes of a layer as they come. */
+  readonly counted: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -47,17 +48,66 @@ export interface FetchOptions {
 export class LayerFlights {
   readonly #store: Store;
   readonly #registry: Pick<RegistryClient, "blob">;
+  readonly #log: Logger;
   readonly #going = new Map<string, Promise<void>>();
+  /** How many pulls want a layer. */
+  readonly #wanted = new Map<string, number>();
+  /** Layers that a pull has put into the store, and that no image is known to be made of. */
+  readonly #unclaimed = new Set<string>();
+  /** Removals under way: what they remove must not be taken for being there. */
+  readonly #removals = new Set<Promise<void>>();
   #free = downloadsAtOnce;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(store: Store, registry: Pick<RegistryClient, "blob">) {
+  constructor(store: Store, registry: Pick<RegistryClient, "blob">, log: Logger) {
     this.#store = store;
     this.#registry = registry;
+    this.#log = log;
   }
 
-  /** Resolves when all layers are in the store. On failure the others are stopped, and what they had staged is discarded. */
-  async fetchAll(plans: readonly LayerPlan[], options: FetchOptions): Promise<void> {
+  /**
+   * Gets all layers into the store, and then runs `record`, which makes an image of them. When either fails, nothing stays: neither
+   * what was staged, nor what had arrived whole, as far as no other pull wants it.
+   */
+  async fetchAll<T>(plans: readonly LayerPlan[], options: FetchOptions, record: () => Promise<T>): Promise<T> {
+    for (const { id } of plans) this.#wanted.set(id, (this.#wanted.get(id) ?? 0) + 1);
+    try {
+      await Promise.all(this.#removals);
+      await this.#fetchEach(plans, options);
+      const recorded = await record();
+      for (const { id } of plans) this.#unclaimed.delete(id);
+      return recorded;
+    } finally {
+      await this.#leave(plans);
+    }
+  }
+
+  /** Removes what nobody wants any more. */
+  #leave(plans: readonly LayerPlan[]): Promise<void> {
+    const left: string[] = [];
+    for (const { id } of plans) {
+      const others = (this.#wanted.get(id) ?? 1) - 1;
+      if (others > 0) this.#wanted.set(id, others);
+      else {
+        this.#wanted.delete(id);
+        if (this.#unclaimed.delete(id)) left.push(id);
+      }
+    }
+    const removal = this.#remove(left);
+    this.#removals.add(removal);
+    return removal.finally(() => this.#removals.delete(removal));
+  }
+
+  async #remove(left: readonly string[]): Promise<void> {
+    try {
+      const removed = await this.#store.removeUnusedLayers(left);
+      if (removed.length > 0) this.#log.debug("layers of a failed pull removed", { layers: removed });
+    } catch (error) {
+      this.#log.warn("layers of a failed pull stay in the store", { layers: left, why: reasonOf(error) });
+    }
+  }
+
+  async #fetchEach(plans: readonly LayerPlan[], options: FetchOptions): Promise<void> {
     const siblings = new AbortController();
     const signal = AbortSignal.any([options.signal, siblings.signal]);
     let failure: unknown;
@@ -112,21 +162,20 @@ export class LayerFlights {
     try {
       await below;
       options.signal.throwIfAborted();
-      await this.#store.commitLayer(staged, {
-        id: plan.id,
-        ...(plan.parent === undefined ? {} : { parent: plan.parent }),
-      });
+      const { id, parent } = plan;
+      const added = await this.#store.commitLayer(staged, { id, ...(parent === undefined ? {} : { parent }) });
+      if (added) this.#unclaimed.add(id);
     } catch (error) {
       await staged.discard();
       throw error;
     }
   }
 
-  async #stage(plan: LayerPlan, { source, signal, onBytes }: FetchOptions): Promise<StagedLayer> {
+  async #stage(plan: LayerPlan, { source, signal, counted }: FetchOptions): Promise<StagedLayer> {
     await this.#take(signal);
     try {
-      const blob = this.#registry.blob(source, plan.blob, { signal, onBytes: (count) => onBytes(plan, count) });
-      const staged = await this.#store.stageLayer(blob, { signal });
+      const blob = this.#registry.blob(source, plan.blob, { signal });
+      const staged = await this.#store.stageLayer(counted(blob), { signal });
       if (staged.diffId === plan.diffId) return staged;
       await staged.discard();
       throw new Fault("corrupt", `it unpacks to ${staged.diffId}, the image config says ${plan.diffId}`);

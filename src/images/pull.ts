@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { Fault, isFault, withStep } from "../base/index.ts";
+import { Fault, isFault, nsFromRfc3339, withStep } from "../base/index.ts";
 import { checkLayersMatch, digestHex, type ImageReference, referenceText } from "../oci/index.ts";
 import type { Credential, ResolvedImage } from "../registry/index.ts";
 import type { ImageDeps } from "./deps.ts";
 import { planLayers } from "./layers.ts";
+import { watchProgress } from "./pull-progress.ts";
 
 export interface PullRequest {
   readonly image: string;
@@ -15,8 +16,7 @@ export interface PullRequest {
 
 /**
  * Pulls an image and resolves with its id. Identical pulls at the same time are one, and it ends early only when all its callers
- * have left. Rejects with the step, the thing and the registry's words; no image is left then, but the layers that had arrived
- * whole are there for the next pull.
+ * have left. Rejects with the step, the thing and the registry's words; nothing is left of it then.
  */
 export async function pullImage(deps: ImageDeps, request: PullRequest): Promise<string> {
   if (request.image === "") throw new Fault("invalid", "no image specified");
@@ -55,20 +55,14 @@ async function pullReference(
 ): Promise<string> {
   const name = referenceText(reference);
   const log = deps.log.with({ image: name });
-  const resolved = await deps.registry.resolve(reference, {
-    platform: deps.platform,
-    signal,
-    ...(auth === undefined ? {} : { auth }),
-  });
+  using progress = watchProgress({ timeoutMs: deps.progressTimeoutMs, signal, log });
+  const wanted = { platform: deps.platform, signal: progress.signal, ...(auth === undefined ? {} : { auth }) };
+  const resolved = await progress.during(() => deps.registry.resolve(reference, wanted));
   checkLayersMatch(resolved.manifest, resolved.config);
   const layers = planLayers(deps.store, resolved.manifest.layers, resolved.config.rootfs.diffIds);
   log.debug("image resolved", { digest: resolved.manifestDigest, layers: layers.length });
-  await deps.layers.fetchAll(layers, {
-    source: resolved.source,
-    signal,
-    onBytes: (layer, count) => log.trace("layer bytes", { layer: layer.blob.digest, count }),
-  });
-  return await recordImage(deps, name, resolved, layers.at(-1)?.id);
+  const fetching = { source: resolved.source, signal: progress.signal, counted: progress.counted };
+  return await deps.layers.fetchAll(layers, fetching, () => recordImage(deps, name, resolved, layers.at(-1)?.id));
 }
 
 /** The commit point of a pull: the image's record, with its manifests and config as data. */
@@ -78,12 +72,14 @@ async function recordImage(
   resolved: ResolvedImage,
   topLayer: string | undefined,
 ): Promise<string> {
-  const { manifest, manifestBytes, manifestDigest, list, configBytes } = resolved;
+  const { manifest, manifestBytes, manifestDigest, list, config, configBytes } = resolved;
   const id = digestHex(manifest.config.digest);
+  const createdNs = buildTimeOf(config.created);
   await deps.store.createImage({
     id,
     names: [name],
     digest: manifestDigest,
+    ...(createdNs === undefined ? {} : { createdNs }),
     ...(topLayer === undefined ? {} : { layer: topLayer }),
     data: [
       { key: manifest.config.digest, bytes: configBytes },
@@ -93,4 +89,13 @@ async function recordImage(
     ],
   });
   return id;
+}
+
+/** When the image was built, which podman shows as its age; undefined when its config does not say so in a way that can be read. */
+function buildTimeOf(created: string | undefined): bigint | undefined {
+  try {
+    return created === undefined ? undefined : nsFromRfc3339(created);
+  } catch {
+    return undefined;
+  }
 }

@@ -5,6 +5,7 @@ import { readBounded, writeFileAtomic } from "../host/index.ts";
 import { digestOf } from "../oci/index.ts";
 import { LayerTrash } from "./layer-trash.ts";
 import { bigDataFileName, checkStoreId, isStoreId } from "./paths.ts";
+import type { StoredContainer } from "./records/container-record.ts";
 import { newImageRecord, parseImage, type StoredImage, withData, withNames } from "./records/image-record.ts";
 import { type JsonRecord, textsField, withValues } from "./records/json-records.ts";
 import type { StoredLayer } from "./records/layer-record.ts";
@@ -171,11 +172,8 @@ export async function removeImage(parts: StoreParts, id: string): Promise<readon
           }
           images.remove(id);
           await images.save();
-          const usedLayers = new Set([
-            ...images.all.flatMap(({ layer, mappedLayers }) => [layer, ...mappedLayers]),
-            ...containers.all.map(({ layerId }) => layerId),
-          ]);
-          return await removeUnusedLayers(layers, image, usedLayers, trash);
+          const used = layersInUse(images, containers);
+          return await removeUnusedChains(layers, [...image.mappedLayers, image.layer], { used, trash });
         }),
       ),
     );
@@ -193,16 +191,52 @@ async function removeData(parts: StoreParts, id: string): Promise<void> {
   });
 }
 
-/** Removes the image's layers from the top down, as far as nothing else uses them or stands on them. */
-async function removeUnusedLayers(
+/** See `Store.removeUnusedLayers`. */
+export async function removeUnusedLayers(parts: StoreParts, ids: readonly string[]): Promise<readonly string[]> {
+  if (ids.length === 0) return [];
+  const trash = new LayerTrash(parts);
+  try {
+    return await parts.layers.write((layers) =>
+      parts.images.read((images) =>
+        parts.containers.read((containers) => {
+          const used = layersInUse(images, containers);
+          return removeUnusedChains(layers, ids, { used, trash, only: new Set(ids) });
+        }),
+      ),
+    );
+  } finally {
+    await trash.empty();
+  }
+}
+
+function layersInUse(
+  images: Pick<RecordView<StoredImage>, "all">,
+  containers: Pick<RecordView<StoredContainer>, "all">,
+): ReadonlySet<string | undefined> {
+  return new Set([
+    ...images.all.flatMap(({ layer, mappedLayers }) => [layer, ...mappedLayers]),
+    ...containers.all.map(({ layerId }) => layerId),
+  ]);
+}
+
+/** Removes layers from each of `tops` down, as far as nothing uses them or stands on them; those in `only`, where it is given. */
+async function removeUnusedChains(
   layers: RecordDraft<StoredLayer>,
-  image: StoredImage,
-  used: ReadonlySet<string | undefined>,
-  trash: LayerTrash,
+  tops: readonly (string | undefined)[],
+  {
+    used,
+    trash,
+    only,
+  }: {
+    readonly used: ReadonlySet<string | undefined>;
+    readonly trash: LayerTrash;
+    readonly only?: ReadonlySet<string>;
+  },
 ): Promise<readonly string[]> {
   const removed: string[] = [];
-  const isFree = (id: string) => !used.has(id) && !layers.all.some(({ parent }) => parent === id);
-  for (const top of [...image.mappedLayers, image.layer]) {
+  const isFree = (id: string) =>
+    !used.has(id) && only?.has(id) !== false && !layers.all.some(({ parent }) => parent === id);
+  for (const top of tops) {
     for (let id = top; id !== undefined && isFree(id); ) {
       const layer = layers.get(id);
       if (layer === undefined) break;

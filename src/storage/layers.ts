@@ -119,14 +119,19 @@ export interface CommitOptions {
 }
 
 /** See `Store.commitLayer`. */
-export async function commitLayer(parts: StoreParts, layer: StagedLayer, { id, parent }: CommitOptions): Promise<void> {
+export async function commitLayer(
+  parts: StoreParts,
+  layer: StagedLayer,
+  { id, parent }: CommitOptions,
+): Promise<boolean> {
   const staged = layer as Staged; // every StagedLayer is made by stageLayer
   checkStoreId(id);
   const trash = new LayerTrash(parts);
+  let added = false;
   try {
-    await parts.layers.write(async (draft) => {
+    added = await parts.layers.write(async (draft) => {
       const before = draft.get(id);
-      if (before !== undefined && !before.incomplete) return;
+      if (before !== undefined && !before.incomplete) return false;
       const below = parent === undefined ? undefined : draft.get(parent);
       if (parent !== undefined && (below === undefined || below.incomplete)) {
         throw new Fault("not-found", `layer ${id} cannot be put into the store: its parent ${parent} is not there`);
@@ -141,6 +146,7 @@ export async function commitLayer(parts: StoreParts, layer: StagedLayer, { id, p
         if (parts.syncLayers) await syncFilesystem(parts.paths.driverHome);
         draft.put(markComplete(draft.record(id)));
         await draft.save();
+        return true;
       } catch (error) {
         await trash.discard(draft, id);
         throw error;
@@ -157,4 +163,5 @@ export async function commitLayer(parts: StoreParts, layer: StagedLayer, { id, p
       why: reasonOf(error),
     });
   });
+  return added;
 }

@@ -13,7 +13,16 @@ import {
   unmountContainer,
 } from "./containers.ts";
 import { parseDriverOptions } from "./driver-options.ts";
-import { chainOf, createImage, imageConfig, imageData, imageSize, removeImage, setImageNames } from "./images.ts";
+import {
+  chainOf,
+  createImage,
+  imageConfig,
+  imageData,
+  imageSize,
+  removeImage,
+  removeUnusedLayers,
+  setImageNames,
+} from "./images.ts";
 import { commitLayer, layerIdOf, stageLayer } from "./layers.ts";
 import { StoreLock } from "./locks/store-lock.ts";
 import { OverlayDriver } from "./overlay/overlay-driver.ts";
@@ -137,6 +146,7 @@ function storeOf(parts: StoreParts, graphLock: StoreLock): Store {
     layer: (id) => layers.read((view) => view.get(id)),
     stageLayer: stage,
     commitLayer: (layer, options) => commitLayer(parts, layer, options),
+    removeUnusedLayers: (ids) => removeUnusedLayers(parts, ids),
     containers: () => containers.read(({ all }) => all),
     container: (id) => containers.read((view) => view.get(id)),
     findContainer: (text) => containers.read((view) => view.find(text)),

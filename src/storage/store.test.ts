@@ -345,6 +345,21 @@ function storeTests(): void {
     await store.close();
   });
 
+  it("removes layers that nothing needs, and no others", async () => {
+    using tmp = freshTmpfs();
+    const store = await openTestStore(tmp.path);
+    const image = await putImage(store, "example.com/a:1", base);
+    const [shared = ""] = (await store.layersOf(image)).map(({ id }) => id);
+    const ids = await putLayers(store, base, top, [{ name: "more", content: "x" }]);
+    assert.equal(ids[0], shared);
+    const [, second = "", third = ""] = ids;
+    assert.deepEqual(await store.removeUnusedLayers([shared, second]), [], "the third stands on the second");
+    assert.deepEqual(await store.removeUnusedLayers([third]), [third], "only what was named");
+    assert.deepEqual(await store.removeUnusedLayers([newId(), ...ids]), [second]);
+    assert.equal(await store.hasLayer(shared), true);
+    await store.close();
+  });
+
   it("removes an image with the layers that nothing else needs", async () => {
     using tmp = freshTmpfs();
     const store = await openTestStore(tmp.path);

@@ -72,10 +72,12 @@ export interface Store {
    */
   stageLayer(blob: AsyncIterable<Uint8Array>, options: StageOptions): Promise<StagedLayer>;
   /**
-   * Puts a staged layer into the store. One with this id that is there already stays, and this one is discarded.
-   * Rejects with Fault("not-found") without the parent; the staged layer is then the caller's to discard.
+   * Puts a staged layer into the store, and resolves with true. One with this id that is there already stays, this one is discarded,
+   * and it resolves with false. Rejects with Fault("not-found") without the parent; the staged layer is then the caller's to discard.
    */
-  commitLayer(layer: StagedLayer, options: CommitOptions): Promise<void>;
+  commitLayer(layer: StagedLayer, options: CommitOptions): Promise<boolean>;
+  /** Removes those of these layers that no image, container or other layer needs, and resolves with their ids. Unknown ones are fine. */
+  removeUnusedLayers(ids: readonly string[]): Promise<readonly string[]>;
 
   /** All containers, also those of other programs. */
   containers(): Promise<readonly StoredContainer[]>;

@@ -67,7 +67,8 @@ export interface StreamingBackend {
   attach(request: AttachRequest, session: CommandSession): Promise<void>;
   /**
    * Carries one connection to a port inside a pod. `connection` half-closes both ways: its readable end is the client's
-   * half-close, `connection.end()` is the pod's.
+   * half-close, `connection.end()` is the pod's. (A plain `for await` over it destroys both directions at the first end:
+   * use `pipeline`, or `iterator({ destroyOnReturn: false })`.)
    */
   portForward(request: ForwardRequest, connection: Duplex, signal: AbortSignal): Promise<void>;
 }

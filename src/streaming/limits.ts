@@ -3,7 +3,7 @@
  * refused or waits in the kernel's socket buffers, where TCP makes the client wait.
  */
 export const limits = {
-  /** Sessions and forwarding connections at once; beyond it a request is answered 429 and its URL stays good. */
+  /** Clients served at once; beyond it a request is answered 429 and its URL stays good. */
   sessions: 2000,
   /** Sockets at once, those without a valid URL included. */
   sockets: 4000,

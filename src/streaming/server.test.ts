@@ -104,6 +104,19 @@ describe("the streaming server", { timeout: 30_000 }, () => {
     server.attachUrl(execRequest("stdout"));
   });
 
+  it("serves so many clients at once, and the next one when there is room", async () => {
+    const backend = manualBackend();
+    await using server = await serve(backend, { maxSessions: 1 });
+    const first = await SpdyClient.connect(server.execUrl(execRequest("stdout")));
+    const url = server.execUrl(execRequest("stdout"));
+    await assert.rejects(SpdyClient.connect(url), refused(429));
+    await first.openCommand("stdout");
+    (await backend.next()).exit(0);
+    await first.closed;
+    const second = await SpdyClient.connect(url);
+    second.vanish();
+  });
+
   it("reads what a client sends along with its request", async () => {
     const backend = manualBackend();
     await using server = await serve(backend);

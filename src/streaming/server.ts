@@ -27,6 +27,8 @@ export interface StreamingServerOptions {
   readonly maxWaiting?: number;
   /** How long a URL is good. Default one minute. */
   readonly tokenTtlMs?: number;
+  /** Clients that may be served at once; more are answered 429 and may come again. Default 2000. */
+  readonly maxSessions?: number;
   /** How often a client is asked whether it is there while nothing is read from it. Default 10 s. */
   readonly probeMs?: number;
 }
@@ -106,7 +108,12 @@ class HttpStreamingServer implements StreamingServer {
 
   async start(): Promise<void> {
     const { address, port, tls, log } = this.#options;
-    const httpOptions = { headersTimeout: limits.requestHeadMs, requestTimeout: limits.requestHeadMs, noDelay: true };
+    const httpOptions = {
+      headersTimeout: limits.requestHeadMs,
+      requestTimeout: limits.requestHeadMs,
+      connectionsCheckingInterval: limits.requestHeadMs,
+      noDelay: true,
+    };
     if (tls === undefined) {
       this.#server = createHttpServer(httpOptions);
     } else {
@@ -195,7 +202,7 @@ class HttpStreamingServer implements StreamingServer {
       return { status: 405, text: "405: Method Not Allowed", headers: { Allow: "GET, POST" } };
     }
     if (this.#stopping.signal.aborted) return { status: 503, text: "the streaming server stops" };
-    if (this.#sessions.count >= limits.sessions) {
+    if (this.#sessions.count >= (this.#options.maxSessions ?? limits.sessions)) {
       return { status: 429, text: "too many sessions", headers: { "Retry-After": "60" } };
     }
     const work = this.#tickets.redeem(token);

@@ -1,4 +1,4 @@
 /** The conformance suite of cri-tools with crun. In a file of its own, so that it gets a node of its own beside the other runtime's. */
 import { describeCritest } from "./suite.ts";
 
-describeCritest("crun");
+describeCritest({ runtime: "crun", place: "node" });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
-import { mustRun } from "../support/programs.ts";
+import { mustRun, run } from "../support/programs.ts";
 
 const masquerade = "POSTROUTING -s 127.0.0.1 ! -d 127.0.0.1 -j MASQUERADE".split(" ");
 const overlayMagic = 0x794c7630;
@@ -14,6 +14,7 @@ const plainSudo = "/usr/local/bin/sudo";
  *   what leaves loopback (and routes it: net.ipv4.conf.all.route_localnet, which every node has).
  * - One spec skips itself unless the file system of /var/lib can be mounted with mapped ids; an overlay, such as the root of a node,
  *   cannot. The state folders below it are on disk already.
+ * - Pods go into test.slice, which systemd makes for the first of them and keeps, as it does the kubelet's.
  * - The AppArmor specs load their profiles by `sudo apparmor_parser`. Whoever runs them is root.
  */
 export async function prepareHostForCritest(): Promise<AsyncDisposable> {
@@ -28,6 +29,7 @@ export async function prepareHostForCritest(): Promise<AsyncDisposable> {
     await writeFile(plainSudo, '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
     undo.defer(() => rm(plainSudo));
   }
+  if (existsSync("/run/systemd/system")) undo.defer(async () => void (await run(["systemctl", "stop", "test.slice"])));
   return undo;
 }
 

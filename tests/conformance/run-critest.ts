@@ -20,6 +20,8 @@ export interface CritestOptions {
   /** Regular expression over the names of the specs to run. Default: all but the benchmarks, which critest leaves out itself. */
   readonly focus?: string;
   readonly skip?: string;
+  /** exec, attach and port-forward by WebSocket instead of SPDY. */
+  readonly webSocket?: boolean;
   /** critest then stops between two specs and counts the rest as failed. */
   readonly timeoutMs?: number;
   readonly onOutput?: (text: string) => void;
@@ -41,6 +43,7 @@ export async function runCritest(program: string, options: CritestOptions): Prom
       ...["--config", "/dev/null", "--runtime-endpoint", endpoint, "--image-endpoint", endpoint],
       ...["--ginkgo.no-color", "--ginkgo.v", "--ginkgo.json-report", report],
       `--ginkgo.timeout=${timeoutMs / 1000}s`,
+      ...(options.webSocket ? ["--websocket-exec", "--websocket-attach", "--websocket-portforward"] : []),
       ...(options.focus === undefined ? [] : ["--ginkgo.focus", options.focus]),
       ...(options.skip === undefined ? [] : ["--ginkgo.skip", options.skip]),
     ];

@@ -12,10 +12,11 @@ interface Options {
   readonly keep?: string;
   readonly timeoutMs: number;
   readonly vm: boolean;
+  readonly websocket: boolean;
   readonly verbose: boolean;
 }
 
-const { runtime, keep, vm, verbose, focus, skip, timeoutMs } = JSON.parse(process.argv[2] ?? "") as Options; // from run.ts
+const { runtime, keep, vm, websocket, verbose, focus, skip, timeoutMs } = JSON.parse(process.argv[2] ?? "") as Options; // from run.ts
 const program = critestPath();
 if (program === undefined) throw new Error("CRIO_TS_CRITEST names no critest");
 await using _host = await prepareHostForCritest();
@@ -24,6 +25,7 @@ try {
   const results = await runCritest(program, {
     socket: daemon.socket,
     timeoutMs,
+    webSocket: websocket,
     ...(focus === undefined ? {} : { focus }),
     ...(skip === undefined ? {} : { skip }),
     ...(verbose ? { onOutput: (text: string) => void process.stdout.write(text) } : {}),

@@ -3,6 +3,7 @@
  *   --runtime crun|runc   default: crun
  *   --focus REGEX         only specs whose name matches
  *   --skip REGEX          not these (the benchmarks are always left out)
+ *   --websocket           streams by WebSocket instead of SPDY
  *   --keep FOLDER         keeps the daemon's log (crio.log) and the whole result (specs.json) there
  *   --timeout SECONDS     default: 1200
  *   --vm                  in the virtual machine: systemd, cgroup v2 and AppArmor; several times slower
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     keep: { type: "string" },
     timeout: { type: "string", default: "1200" },
     vm: { type: "boolean", default: false },
+    websocket: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
 });

@@ -49,6 +49,8 @@ interface Creation {
   readonly gate: (place: Place) => Gate;
   /** Makes what is needed before, and resolves with the request itself: what crictl is told. */
   readonly prepare: (crictl: Crictl) => Promise<readonly string[]>;
+  /** Whether the programs have done what was asked of them. */
+  readonly isDone: (place: Place, id: string) => Promise<boolean>;
 }
 
 const creations: readonly Creation[] = [
@@ -59,6 +61,7 @@ const creations: readonly Creation[] = [
       const podFile = await crictl.podFile({ name: "network" });
       return ["runp", podFile];
     },
+    isDone: isAttached,
   },
   {
     name: "infra",
@@ -67,6 +70,7 @@ const creations: readonly Creation[] = [
       const podFile = await crictl.podFile({ name: "infra", namespaces: { pid: 0 } });
       return ["runp", "--runtime", "gated", podFile];
     },
+    isDone: isCreated,
   },
   {
     name: "container",
@@ -81,6 +85,7 @@ const creations: readonly Creation[] = [
       });
       return ["create", pod, file, podFile];
     },
+    isDone: isCreated,
   },
 ];
 
@@ -114,7 +119,8 @@ async function cutOffOne(place: Place, creation: Creation, orphans: "wait" | "fi
   await refused;
   if (orphans === "finish") {
     await gate.open();
-    await untilFinished(gate, place.name);
+    const id = await lastArrival(gate);
+    await eventually(`the programs of ${what}`, () => creation.isDone(place, id));
   }
 
   await using second = await place.start(first);
@@ -141,20 +147,15 @@ async function inventoryBut(daemon: Daemon): Promise<Inventory> {
   );
 }
 
-/** Waits until the programs have done what the killed daemon had asked of them. */
-async function untilFinished(gate: Gate, runtime: RuntimeName): Promise<void> {
-  const id = await lastArrival(gate);
-  const address = async () =>
-    (await takeInventory()).get("address leases")?.some((line) => line.includes("/10.88.77."));
-  const created = async () => {
-    const { stdout } = await run([runtime, "--root", `/run/${runtime}`, "state", id]);
-    return /"status": *"created"/.test(stdout);
-  };
-  await eventually("the programs of the creation have done their work", async () => {
-    const running = (await takeInventory()).get("processes") ?? [];
-    const busy = running.some((line) => line.includes(gate.dir) || line.includes("/cni/bridge"));
-    return !busy && ((await address()) === true || (await created()));
-  });
+async function isAttached(): Promise<boolean> {
+  const inventory = await takeInventory();
+  const busy = inventory.get("processes")?.some((line) => line.includes("/cni/bridge") || line.includes("/bin/gated"));
+  return !busy && inventory.get("address leases")?.some((line) => line.includes("/10.88.77.")) === true;
+}
+
+async function isCreated({ name }: Place, id: string): Promise<boolean> {
+  const { stdout } = await run([name, "--root", `/run/${name}`, "state", id]);
+  return /"status": *"created"/.test(stdout);
 }
 
 /** The id of what came to the gate last. */

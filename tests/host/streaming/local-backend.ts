@@ -46,20 +46,18 @@ export function localBackend(): LocalBackend {
 async function runProgram(command: readonly string[], session: CommandSession): Promise<number> {
   const { stdin, stdout, stderr, signal } = session;
   const [program = "", ...args] = command;
-  const child = spawn(program, args, {
-    stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"],
-    signal,
-    killSignal: "SIGKILL",
-  });
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], signal, killSignal: "SIGKILL" });
   const exited = once(child, "exit");
-  const copies = [
-    stdin && child.stdin && pipeline(stdin, child.stdin).catch(() => {}),
-    child.stdout && (stdout ? pipeline(child.stdout, stdout) : child.stdout.resume()),
-    child.stderr && (stderr ? pipeline(child.stderr, stderr) : child.stderr.resume()),
-  ];
+  child.stdin.on("error", () => {}); // a command need not read its input
+  if (stdin) void pipeline(stdin, child.stdin).catch(() => {});
+  else child.stdin.end();
+  const copied = Promise.allSettled([
+    stdout ? pipeline(child.stdout, stdout) : child.stdout.resume(),
+    stderr ? pipeline(child.stderr, stderr) : child.stderr.resume(),
+  ]);
   const [code] = await exited;
   stdin?.destroy();
-  await Promise.all(copies.slice(1));
+  await copied;
   return code ?? 137;
 }
 
