@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
-import type {
-  handleServerStreamingCall,
-  handleUnaryCall,
-  Metadata,
-  MethodDefinition,
-  ServerUnaryCall,
-  ServerWritableStream,
-  ServiceDefinition,
-  UntypedServiceImplementation,
+import {
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type Metadata,
+  type MethodDefinition,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  status,
+  type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Fault, type Logger, reasonOf } from "../base/index.ts";
+import { type Logger, reasonOf } from "../base/index.ts";
 import { type Call, endedEarly } from "./call.ts";
 import { RpcFault, serviceErrorOf } from "./status.ts";
 

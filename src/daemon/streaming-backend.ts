@@ -14,7 +14,7 @@ import { connectToPod, findPod, type PodDeps } from "../pods/index.ts";
 import type { ExecSession } from "../runtime/index.ts";
 import type { CommandSession, StreamingBackend } from "../streaming/index.ts";
 
-/** A child left behind by a command may hold its output open; this long after the command's end nobody waits for it. */
+/** A child left behind by a command may hold its output open; after the command's end, nobody waits for it once it was silent for so long. */
 const drainMs = 1_000;
 /** ctrl-p, ctrl-q: leaves an attached container running. */
 const detachKeys = Buffer.from([0x10, 0x11]);
@@ -28,10 +28,14 @@ export function streamingBackend(deps: PodDeps): StreamingBackend {
       const stop = () => exec.kill();
       session.signal.addEventListener("abort", stop, { once: true });
       if (session.signal.aborted) stop();
+      const output = new Output();
       const carried =
-        exec.io.is === "terminal" ? carryTerminal(exec.io.terminal, session) : carryPipes(exec.io, session);
+        exec.io.is === "terminal"
+          ? carryTerminal(exec.io.terminal, session, output)
+          : carryPipes(exec.io, session, output);
+      carried.catch(() => {}); // told below; it may come before the command's end
       const status = await exec.exited;
-      await Promise.race([carried, sleep(drainMs)]);
+      await Promise.race([carried, output.silent(drainMs, session.signal)]);
       return { exitCode: exitCodeOf(status) };
     },
 
@@ -41,7 +45,7 @@ export function streamingBackend(deps: PodDeps): StreamingBackend {
       const { stdin, tty: hasTty, stdinOnce } = container.record;
       const output = carryOutput(attachment, session);
       void carryResizes(session, (size) => attachment.resize(size));
-      const endsWithInput = stdin && !hasTty && !stdinOnce;
+      const endsWithInput = session.stdin !== undefined && stdin && !hasTty && !stdinOnce;
       const input = carryInput(attachment, session, tty);
       const ended = Promise.race([
         output,
@@ -59,28 +63,52 @@ export function streamingBackend(deps: PodDeps): StreamingBackend {
 
 type Pipes = Extract<ExecSession["io"], { readonly is: "pipes" }>;
 
-async function carryPipes({ stdin, stdout, stderr }: Pipes, session: CommandSession): Promise<void> {
+/** The output of a command, on its way to the client. */
+class Output {
+  #heldBack = 0;
+  #lastMs = performance.now();
+
+  /** Writes to the client; what goes wrong there is told by the session's end. */
+  async write(to: Writable | undefined, chunk: Buffer): Promise<void> {
+    this.#heldBack++;
+    await write(to, chunk);
+    this.#heldBack--;
+    this.#lastMs = performance.now();
+  }
+
+  /** Resolves once nothing has come from the command for `ms`, however long the client takes for what came before; or on abort. */
+  async silent(ms: number, signal: AbortSignal): Promise<void> {
+    const from = performance.now();
+    while (!signal.aborted) {
+      const leftMs = Math.max(this.#lastMs, from) + ms - performance.now();
+      if (leftMs <= 0 && this.#heldBack === 0) return;
+      await sleep(Math.max(leftMs, ms / 20));
+    }
+  }
+}
+
+async function carryPipes({ stdin, stdout, stderr }: Pipes, session: CommandSession, output: Output): Promise<void> {
   if (stdin !== undefined) {
     stdin.on("error", () => {}); // a command need not read its input
     if (session.stdin === undefined) stdin.end();
-    else session.stdin.pipe(stdin);
+    else pipeline(session.stdin, stdin).catch(() => {}); // the client's going ends the command's input too
   }
-  await Promise.all([carry(stdout, session.stdout), carry(stderr, session.stderr)]);
+  await Promise.all([carry(stdout, session.stdout, output), carry(stderr, session.stderr, output)]);
 }
 
 /** Copies a stream to the client; without a client for it, it is read all the same, so that the command is not held up. */
-async function carry(from: Readable, to: Writable | undefined): Promise<void> {
+async function carry(from: Readable, to: Writable | undefined, output: Output): Promise<void> {
   if (to === undefined) {
     from.resume();
     return;
   }
-  await pipeline(from, to, { end: false }).catch(() => from.resume());
+  for await (const chunk of from) await output.write(to, chunk);
 }
 
-async function carryTerminal(terminal: Terminal, session: CommandSession): Promise<void> {
+async function carryTerminal(terminal: Terminal, session: CommandSession, output: Output): Promise<void> {
   void carryResizes(session, async ({ height, width }) => terminal.resize({ rows: height, columns: width }));
   void typeInto(terminal, session.stdin);
-  for await (const chunk of terminal.output) await write(session.stdout, chunk);
+  for await (const chunk of terminal.output) await output.write(session.stdout, chunk);
 }
 
 async function typeInto(terminal: Terminal, stdin: Readable | undefined): Promise<void> {
@@ -133,8 +161,13 @@ async function write(to: Writable | undefined, chunk: Buffer): Promise<void> {
   if (to === undefined || to.destroyed) return;
   if (to.write(chunk)) return;
   await new Promise<void>((resolve) => {
-    to.once("drain", resolve);
-    to.once("close", resolve);
+    const go = () => {
+      to.removeListener("drain", go);
+      to.removeListener("close", go);
+      resolve();
+    };
+    to.once("drain", go);
+    to.once("close", go);
   });
 }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { errnoOf } from "../base/index.ts";
+import { errnoOf, isFault } from "../base/index.ts";
 import { readBounded, writeFileAtomic } from "../host/index.ts";
 import { maxRuntimeSpecBytes, parseRuntimeSpec, type RuntimeSpec, runtimeJson } from "../oci/index.ts";
 import type { Container } from "./container.ts";
@@ -18,9 +18,25 @@ export async function writeSpec(
   ]);
 }
 
-/** Reads config.json from Dir; undefined when there is none. */
-export async function readSpec(dir: string): Promise<RuntimeSpec | undefined> {
-  return ifThere(async () => parseRuntimeSpec(await readBounded(join(dir, "config.json"), maxRuntimeSpecBytes)));
+/**
+ * Reads config.json from Dir; undefined when there is none. Where that one is damaged, as a power failure leaves files, the runtime's
+ * copy in RunDir speaks. Rejects when neither can be read.
+ */
+export async function readSpec(dirs: {
+  readonly dir: string;
+  readonly runDir: string;
+}): Promise<RuntimeSpec | undefined> {
+  const read = async (dir: string) => parseRuntimeSpec(await readBounded(join(dir, "config.json"), maxRuntimeSpecBytes));
+  return ifThere(async () => {
+    try {
+      return await read(dirs.dir);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      const copy = await ifThere(() => read(dirs.runDir));
+      if (copy === undefined) throw error;
+      return copy;
+    }
+  });
 }
 
 /**

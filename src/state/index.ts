@@ -10,6 +10,7 @@ export {
 } from "./container.ts";
 export { type ContainerExtras, containerAnnotations, containerRecordFrom, isCrioSpec } from "./container-codec.ts";
 export { type Creation, Creations, type CreationsOptions } from "./creations.ts";
+export { damagedContainerRecord, damagedPodRecord } from "./damaged.ts";
 export { type ContainerEvent, Events } from "./events.ts";
 export { hasMarker, type Marker, readSpec, readState, writeMarker, writeSpec, writeState } from "./files.ts";
 export { IdIndex } from "./id-index.ts";
