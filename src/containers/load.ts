@@ -1,9 +1,11 @@
-import { Fault } from "../base/index.ts";
+import { isFault, reasonOf } from "../base/index.ts";
 import { isSameProcess } from "../host/index.ts";
+import { ociVersion } from "../oci/index.ts";
 import { forgetExit, stateInRuntime } from "../runtime/index.ts";
 import {
   type Container,
   containerRecordFrom,
+  damagedContainerRecord,
   isCrioSpec,
   isLive,
   readSpec,
@@ -26,12 +28,22 @@ export type Loaded =
 
 /**
  * Takes up a container that the store has: reads what it is from config.json and how it stands from state.json, asks /proc and the
- * exit file what happened meanwhile, and notes that. A creation that was never finished is undone.
+ * exit file what happened meanwhile, and notes that. A creation that was never finished is undone. One whose files are damaged is
+ * *unknown*, and can be removed. Rejects with what else goes wrong; the container is not listed then.
  */
 export async function loadContainer(deps: ContainerDeps, id: string, metadata: StorageMetadata): Promise<Loaded> {
+  try {
+    return await loadWhole(deps, id, metadata);
+  } catch (error) {
+    if (!isFault(error, "corrupt", "invalid", "exhausted")) throw error;
+    return takeUpDamaged(deps, { id, metadata }, error);
+  }
+}
+
+async function loadWhole(deps: ContainerDeps, id: string, metadata: StorageMetadata): Promise<Loaded> {
   const dir = deps.store.containerDir(id);
   const runDir = deps.store.containerRunDir(id);
-  const spec = await readSpec(dir);
+  const spec = await readSpec({ dir, runDir });
   if (spec !== undefined && !isCrioSpec(spec)) return { is: "foreign" };
   const stored = spec === undefined ? undefined : await readState(dir);
   if (spec === undefined || stored === undefined) {
@@ -39,7 +51,6 @@ export async function loadContainer(deps: ContainerDeps, id: string, metadata: S
     return { is: "undone", why: "its creation had not been finished" };
   }
   const runtimeHandler = deps.pods.get(metadata.podId)?.record.runtimeHandler ?? "";
-  await requirePodLoaded(deps, metadata.podId);
   const record = containerRecordFrom(id, spec, { dir, runDir, runtimeHandler, privileged: metadata.privileged });
   const container: Container = { record, spec, ...stored };
   if (deps.pods.get(record.podId) === undefined) {
@@ -52,10 +63,23 @@ export async function loadContainer(deps: ContainerDeps, id: string, metadata: S
   return { is: "loaded", container: current };
 }
 
-/** A pod that the store has but that could not be taken up may run: its containers are left alone, as it is. */
-async function requirePodLoaded(deps: ContainerDeps, podId: string): Promise<void> {
-  if (deps.pods.get(podId) !== undefined || (await deps.store.container(podId)) === undefined) return;
-  throw new Fault("corrupt", `its pod ${podId} could not be taken up`);
+/** A container of which no more is known than the store's record says. */
+function takeUpDamaged(
+  deps: ContainerDeps,
+  { id, metadata }: { readonly id: string; readonly metadata: StorageMetadata },
+  error: unknown,
+): Loaded {
+  const why = `what is written down of it is damaged: ${reasonOf(error)}`;
+  deps.log.error("a container cannot be taken up; it is listed as unknown, to be removed", { containerID: id, why });
+  const record = damagedContainerRecord(id, metadata, {
+    dir: deps.store.containerDir(id),
+    runDir: deps.store.containerRunDir(id),
+    runtimeHandler: deps.pods.get(metadata.podId)?.record.runtimeHandler ?? "",
+  });
+  const container: Container = { record, spec: { ociVersion }, state: { is: "unknown", startedAtNs: 0n, why } };
+  deps.names.reserve(record.name, id);
+  deps.containers.put(container);
+  return { is: "loaded", container };
 }
 
 /** The container with what happened while nobody watched. A pod's infra container is caught up the same way. */

@@ -2,9 +2,10 @@ import { access } from "node:fs/promises";
 import { type Logger, reasonOf } from "../base/index.ts";
 import { caughtUp, loadContainer } from "../containers/index.ts";
 import { addressesInResult } from "../network/index.ts";
-import { crioAnnotation } from "../oci/index.ts";
+import { crioAnnotation, ociVersion, type RuntimeSpec } from "../oci/index.ts";
 import {
   type Container,
+  damagedPodRecord,
   hasMarker,
   isLive,
   type Pod,
@@ -19,6 +20,7 @@ import {
 } from "../state/index.ts";
 import type { PodDeps } from "./deps.ts";
 import { infraContainerRecord } from "./infra.ts";
+import { namespacePins } from "./namespaces.ts";
 import { networkIdentity } from "./network.ts";
 import { undoPodCreation } from "./undo.ts";
 
@@ -36,8 +38,8 @@ interface Found {
 }
 
 /**
- * Takes up everything the store has of ours, pods first. A pod or container that cannot be read is left where it is and reported: it
- * costs itself alone.
+ * Takes up everything the store has of ours, pods first. What cannot be read, or undone, costs itself alone: it is reported and listed,
+ * a pod as not ready and a container as unknown, so that whoever asked for it can remove it.
  */
 export async function loadAll(deps: PodDeps): Promise<LoadReport> {
   const found: Found[] = [];
@@ -49,8 +51,10 @@ export async function loadAll(deps: PodDeps): Promise<LoadReport> {
   await forEachOf(
     found.filter(({ metadata }) => metadata.isPod),
     async ({ id, metadata }) => {
-      const pod = await quietly(deps.log, "pod", id, () => loadPod(deps, id, metadata));
-      count[pod === "failed" ? "failed" : pod === undefined ? "undone" : "pods"] += 1;
+      const pod = await loadPod(deps, id, metadata).catch((error: unknown) =>
+        takeUpDamaged(deps, { id, metadata }, error),
+      );
+      count[pod === undefined ? "undone" : pod.trouble === undefined ? "pods" : "failed"] += 1;
     },
   );
   await forEachOf(
@@ -90,7 +94,7 @@ async function quietly<T>(log: Logger, what: string, id: string, work: () => Pro
 /** The pod as it stands; undefined when it was the remains of a creation, which are given back. */
 async function loadPod(deps: PodDeps, id: string, metadata: StorageMetadata): Promise<Pod | undefined> {
   const dirs = { dir: deps.store.containerDir(id), runDir: deps.store.containerRunDir(id) };
-  const spec = await readSpec(dirs.dir);
+  const spec = await readSpec(dirs);
   const stored = spec === undefined ? undefined : await readState(dirs.dir);
   if (spec === undefined || stored === undefined) {
     const record = spec === undefined ? undefined : podRecordFrom(id, spec, dirs);
@@ -109,6 +113,28 @@ async function loadPod(deps: PodDeps, id: string, metadata: StorageMetadata): Pr
   const networkStopped = await hasMarker(dirs.dir, "network-stopped");
   const ips = await addressesOf(deps, record, spec);
   const pod: Pod = { record, spec, stopped, networkStopped, ips, infra };
+  deps.names.reserve(record.name, id);
+  deps.names.reserve(record.infraName, id);
+  deps.pods.put(pod);
+  return pod;
+}
+
+/** A pod of which no more is known than the store's record says: to be stopped and removed. */
+function takeUpDamaged(deps: PodDeps, { id, metadata }: Found, error: unknown): Pod {
+  const trouble = reasonOf(error);
+  deps.log.error("a pod cannot be taken up; it is listed as not ready, to be removed", { pod: id, error: trouble });
+  const record = damagedPodRecord(id, metadata, {
+    dir: deps.store.containerDir(id),
+    runDir: deps.store.containerRunDir(id),
+    namespaces: namespacePins(deps.options.namespacesDir, id),
+  });
+  const spec: RuntimeSpec = { ociVersion };
+  const infra: Container = {
+    record: infraContainerRecord(record),
+    spec,
+    state: { is: "unknown", startedAtNs: 0n, why: trouble },
+  };
+  const pod: Pod = { record, spec, stopped: true, networkStopped: false, ips: [], infra, trouble };
   deps.names.reserve(record.name, id);
   deps.names.reserve(record.infraName, id);
   deps.pods.put(pod);

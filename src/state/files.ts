@@ -26,7 +26,8 @@ export async function readSpec(dirs: {
   readonly dir: string;
   readonly runDir: string;
 }): Promise<RuntimeSpec | undefined> {
-  const read = async (dir: string) => parseRuntimeSpec(await readBounded(join(dir, "config.json"), maxRuntimeSpecBytes));
+  const read = async (dir: string) =>
+    parseRuntimeSpec(await readBounded(join(dir, "config.json"), maxRuntimeSpecBytes));
   return ifThere(async () => {
     try {
       return await read(dirs.dir);

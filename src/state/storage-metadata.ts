@@ -53,7 +53,7 @@ export function parseStorageMetadata(text: string): StorageMetadata | undefined 
   };
   const number = (key: string) => {
     const value = jsonField(body, key);
-    return typeof value === "number" ? value : 0;
+    return typeof value === "number" && Number.isSafeInteger(value) ? value : 0;
   };
   if (field("pod-name") === "" || field("pod-id") === "") return undefined;
   return {
