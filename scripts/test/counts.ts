@@ -23,6 +23,11 @@ export function failedStep(output: string): Counts {
   return { passed: 0, failed: 1, skipped: 0, output };
 }
 
+/** A result with what the tests left behind in their node or guest, which has failed them already. */
+export function leftOver(counts: Counts, leaks: readonly string[]): Counts {
+  return leaks.length === 0 ? counts : { ...counts, output: `${counts.output}left over: ${leaks.join("; ")}\n` };
+}
+
 interface Finished {
   readonly code: number;
   readonly stdout: string;

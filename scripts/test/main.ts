@@ -1,17 +1,13 @@
 /** Runs the tests in steps, each with its time, and ends with one line: `N passed, N failed[, N skipped]`. */
 import { globSync } from "node:fs";
-import { basename } from "node:path";
-import { crictl } from "../../tests/support/clients.ts";
-import { runInNode } from "../../tests/support/node/index.ts";
 import { nodeBinary, projectRoot } from "../../tests/support/paths.ts";
 import { run } from "../../tests/support/programs.ts";
-import { runGuardedInVm } from "../../tests/support/vm/index.ts";
+import { clients } from "./clients.ts";
 import { type Counts, countsOf, failedStep, none, sum } from "./counts.ts";
+import { inGuest } from "./in-guest.ts";
+import { inNodes } from "./in-nodes.ts";
 import { type Step, timed } from "./step.ts";
-
-const fileTimeoutMs = 15 * 60_000;
-const nodesAtOnce = 2;
-const testFlags = ["--test", "--test-reporter=spec", "--disable-warning=ExperimentalWarning"];
+import { fileTimeoutMs, testFlags } from "./test-runner.ts";
 
 const wanted = process.argv.slice(2);
 const total = await main();
@@ -22,18 +18,18 @@ process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 async function main(): Promise<Counts> {
   const results: Counts[] = [];
   for (const step of steps()) {
-    if (step.part !== "always" && !isWanted(step.part)) continue;
+    if (!isWanted(step)) continue;
     const counts = await timed(step);
     results.push(counts);
     // Without a build there is nothing to test.
-    if (step.part === "always" && counts.failed > 0) break;
+    if (step.when === "always" && counts.failed > 0) break;
   }
   return results.reduce(sum, none);
 }
 
 function steps(): readonly Step[] {
   return [
-    { part: "always", name: "build", run: () => program(["node", "scripts/build.ts"]) },
+    { part: "build", when: "always", name: "build", run: () => program(["node", "scripts/build.ts"]) },
     {
       part: "static",
       name: "lint",
@@ -41,14 +37,48 @@ function steps(): readonly Step[] {
     },
     { part: "static", name: "types", run: () => program(["node_modules/.bin/tsc", "-p", "tsconfig.json"]) },
     { part: "unit", name: "unit tests", run: unitTests },
-    { part: "host", name: "real programs, in throw-away nodes", run: hostTests },
-    { part: "vm", name: "systemd, cgroup v2 and AppArmor, in a virtual machine", run: vmTests },
+    {
+      part: "host",
+      name: "real programs, in throw-away nodes",
+      run: async () => await inNodes(testFiles("host", "tests/host/*.test.ts"), await clients("crictl")),
+    },
+    {
+      part: "conformance",
+      name: "critest, with crun and with runc",
+      run: async () => {
+        const files = testFiles(
+          "conformance",
+          "tests/conformance/critest-c*.test.ts",
+          "tests/conformance/critest-r*.test.ts",
+        );
+        return await inNodes(files, await clients("critest"));
+      },
+    },
+    {
+      part: "vm",
+      name: "systemd, cgroup v2 and AppArmor, in a virtual machine",
+      run: async () => await inGuest(testFiles("vm", "tests/vm/*.test.ts"), await clients("crictl")),
+    },
+    ...(["systemd", "cgroupfs"] as const).map(
+      (manager): Step => ({
+        part: `vm-${manager}`,
+        when: "named",
+        name: `the tests of the nodes, in a virtual machine, with cgroups by ${manager}`,
+        run: async () => {
+          const files = testFiles(`vm-${manager}`, "tests/host/*.test.ts");
+          const { env, counts } = await clients("crictl");
+          return await inGuest(files, { env: { ...env, CRIO_TS_CGROUP_MANAGER: manager }, counts });
+        },
+      }),
+    ),
   ];
 }
 
-/** `./test` runs all; otherwise the parts that are named, and `host/NAME` a file of one. */
-function isWanted(part: string): boolean {
-  return wanted.length === 0 || wanted.some((word) => word === part || word.startsWith(`${part}/`));
+/** `./test` runs all but what has to be named; otherwise the parts that are named, and `host/NAME` a file of one. */
+function isWanted({ part, when }: Step): boolean {
+  if (when === "always") return true;
+  if (wanted.length === 0) return when !== "named";
+  return wanted.some((word) => word === part || word.startsWith(`${part}/`));
 }
 
 async function program([command = "", ...args]: readonly string[]): Promise<Counts> {
@@ -68,52 +98,13 @@ async function unitTests(): Promise<Counts> {
   return countsOf(done);
 }
 
-/** Each file in a node of its own, two at a time. */
-async function hostTests(): Promise<Counts> {
-  const client = await crictl();
-  if (client.is === "missing") {
-    const complaint = `crictl cannot be built: ${client.why}\n`;
-    // CI has a toolchain; elsewhere the daemon can be tested without its client only in part.
-    return process.env.CI === "true" ? failedStep(complaint) : { ...none, skipped: 1, output: complaint };
-  }
-  const env = { CRIO_TS_CRICTL: client.path, CI: process.env.CI ?? "" };
-  const files = testFiles("host");
-  const results: Counts[] = [];
-  const next = async (): Promise<void> => {
-    for (let file = files.shift(); file !== undefined; file = files.shift()) {
-      const name = basename(file, ".test.ts");
-      const startMs = Date.now();
-      const done = await runInNode({
-        name,
-        command: [nodeBinary, ...testFlags, file],
-        env,
-        timeoutMs: fileTimeoutMs,
-      });
-      const counts = countsOf({ code: done.code, stdout: done.output, stderr: "" });
-      const leaks = done.leaks.length === 0 ? "" : `left over: ${done.leaks.join("; ")}\n`;
-      results.push({ ...counts, output: counts.output + leaks });
-      const seconds = ((Date.now() - startMs) / 1000).toFixed(0);
-      process.stdout.write(`   ${name}: ${counts.passed} passed, ${counts.failed} failed, ${seconds} s\n`);
-    }
-  };
-  await Promise.all(Array.from({ length: nodesAtOnce }, next));
-  return results.reduce(sum, none);
-}
-
-async function vmTests(): Promise<Counts> {
-  const client = await crictl();
-  const done = await runGuardedInVm({
-    command: [nodeBinary, ...testFlags, "--test-concurrency=1", ...testFiles("vm")],
-    env: client.is === "there" ? { CRIO_TS_CRICTL: client.path } : {},
-    timeoutMs: fileTimeoutMs,
-  });
-  const counts = countsOf({ code: done.code, stdout: done.output, stderr: "" });
-  const leaks = done.leaks.length === 0 ? "" : `left over: ${done.leaks.join("; ")}\n`;
-  return { ...counts, output: counts.output + leaks };
-}
-
-function testFiles(part: "host" | "vm"): string[] {
-  const all = globSync(`tests/${part}/*.test.ts`, { cwd: projectRoot }).sort();
+/** The files of a part that are wanted: all of it, or those that are named. */
+function testFiles(part: string, ...patterns: readonly string[]): string[] {
+  const all = globSync(patterns, { cwd: projectRoot }).sort();
   const names = wanted.filter((word) => word.startsWith(`${part}/`)).map((word) => word.slice(part.length + 1));
-  return names.length === 0 ? all : all.filter((file) => names.includes(basename(file, ".test.ts")));
+  const chosen =
+    names.length === 0 ? all : all.filter((file) => names.some((name) => file.endsWith(`/${name}.test.ts`)));
+  if (chosen.length === 0)
+    throw new Error(`${part}: there is no test of the name ${names.join(" or ")} (${patterns.join(" ")})`);
+  return chosen;
 }

@@ -2,8 +2,10 @@ import { type Counts, failedStep } from "./counts.ts";
 
 /** A part of the tests. */
 export interface Step {
-  /** The word by which `./test WORD` asks for it; "always" runs whatever is asked for. */
+  /** The word by which `./test WORD` asks for it. */
   readonly part: string;
+  /** "always": whatever is asked for. "named": only when asked for by name. Default: when asked for, and when nothing is. */
+  readonly when?: "always" | "named";
   readonly name: string;
   readonly run: () => Promise<Counts>;
 }

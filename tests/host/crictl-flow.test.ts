@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
-import { Crictl, eventually } from "../support/daemon/crictl.ts";
+import { Crictl, eventually, noCrictl } from "../support/daemon/crictl.ts";
 import { type RuntimeName, startDaemon } from "../support/daemon/index.ts";
 import { fixtureNames } from "../support/fixtures/index.ts";
 import { compareInventories, takeInventory } from "../support/node/index.ts";
 
 for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]) {
-  describe(`crictl with ${runtime}`, () => {
+  describe(`crictl with ${runtime}`, { skip: noCrictl }, () => {
     it("pulls, runs, logs, execs, lists, inspects, stops and removes, and leaves nothing", async () => {
       const before = await takeInventory();
       {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Crictl } from "../support/daemon/crictl.ts";
+import { Crictl, noCrictl } from "../support/daemon/crictl.ts";
 import { type Daemon, type RuntimeName, startDaemon } from "../support/daemon/index.ts";
 import { differencesAfterSettling, takeInventory } from "../support/node/index.ts";
 import { cutOff, retried } from "./restart/creations.ts";
@@ -27,7 +27,7 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
     assert.deepEqual(await differencesAfterSettling(before, { ignore: ["images"] }), []);
   };
 
-  describe(`a restart with ${runtime}`, () => {
+  describe(`a restart with ${runtime}`, { skip: noCrictl }, () => {
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
       it(
         `after ${signal} finds every pod and container as it was, and can use them`,

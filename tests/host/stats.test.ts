@@ -5,7 +5,7 @@ import { readdir, rmdir } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { type ContainerEventResponse, ContainerEventType } from "../../src/cri/generated/api.ts";
 import { type Cri, openCri } from "../support/daemon/cri.ts";
-import { Crictl, eventually } from "../support/daemon/crictl.ts";
+import { Crictl, eventually, noCrictl } from "../support/daemon/crictl.ts";
 import { startDaemon } from "../support/daemon/index.ts";
 import { fixtureNames } from "../support/fixtures/index.ts";
 import { compareInventories, takeInventory } from "../support/node/index.ts";
@@ -67,7 +67,7 @@ async function collect<T>(messages: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-describe("statistics", () => {
+describe("statistics", { skip: noCrictl }, () => {
   it("are those of the container, its pod and its network; none once it has ended", async () => {
     await withPod("", async ({ crictl, cri, pod, container }) => {
       const { runtime } = cri;
@@ -167,7 +167,7 @@ describe("statistics", () => {
   });
 });
 
-describe("container events", () => {
+describe("container events", { skip: noCrictl }, () => {
   it("come with the status of the pod and its containers, until the client leaves", async () => {
     const before = await takeInventory();
     {

@@ -11,7 +11,7 @@ import { pipeline } from "node:stream/promises";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SpdyClient } from "../../src/streaming/testing/spdy-client.ts";
-import { crictlPath } from "../support/daemon/crictl.ts";
+import { noCrictl } from "../support/daemon/crictl.ts";
 import { Alone } from "./streaming/alone.ts";
 import { crictlCommand, run, start, transports } from "./streaming/crictl-run.ts";
 
@@ -20,7 +20,6 @@ const bulkBytes = isFull ? 1 << 30 : 64 << 20;
 const vanishing = isFull ? 10_000 : 80;
 const unusedUrls = isFull ? 100_000 : 1_200;
 const timeout = isFull ? 1_800_000 : 120_000;
-const skip = crictlPath() === undefined ? "no crictl" : false;
 
 let alone: Alone;
 before(async () => {
@@ -33,7 +32,7 @@ const say = (text: string) => process.stdout.write(`   ${text}\n`);
 for (const transport of transports) {
   const crictl = (verb: string, ...args: readonly string[]) => crictlCommand(alone.endpoint, verb, transport, ...args);
 
-  describe(`crictl over ${transport}`, { skip, timeout }, () => {
+  describe(`crictl over ${transport}`, { skip: noCrictl, timeout }, () => {
     it("gets a command's output, errors and exit code", async () => {
       const done = await run(crictl("exec", "c1", "sh", "-c", "echo out; echo err >&2; exit 3"));
       assert.equal(done.stdout, "out\n");

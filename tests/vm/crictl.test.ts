@@ -2,18 +2,14 @@
 import assert from "node:assert/strict";
 import { readFile, rmdir } from "node:fs/promises";
 import { describe, it } from "node:test";
-import { Crictl, crictlPath, eventually } from "../support/daemon/crictl.ts";
+import { Crictl, eventually, noCrictl } from "../support/daemon/crictl.ts";
 import { startDaemon } from "../support/daemon/index.ts";
 import { fixtureNames } from "../support/fixtures/index.ts";
 import { expectNoLeaks, takeInventory } from "../support/node/index.ts";
 import { mustRun } from "../support/programs.ts";
 
 const isGuest = (await readFile("/proc/cmdline", "utf8").catch(() => "")).includes("vmrun=");
-const skip = !isGuest
-  ? "for the virtual machine: run ./test vm"
-  : crictlPath() === undefined
-    ? "needs crictl, which is built with Go"
-    : false;
+const skip = !isGuest ? "for the virtual machine: run ./test vm" : noCrictl;
 const memoryLimit = 64 << 20;
 
 const kinds = [

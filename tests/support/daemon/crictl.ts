@@ -12,6 +12,10 @@ export function crictlPath(): string | undefined {
   return path !== undefined && existsSync(path) ? path : undefined;
 }
 
+/** For `skip` of what crictl drives: the reason where there is no crictl, else false. */
+export const noCrictl: string | false =
+  crictlPath() === undefined && "needs crictl, which is built with Go: there is no Go toolchain (go)";
+
 export interface PodFile {
   readonly name: string;
   readonly attempt?: number;

@@ -8,10 +8,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { projectRoot } from "../paths.ts";
 
 export type RuntimeName = "crun" | "runc";
+export type CgroupManager = "systemd" | "cgroupfs";
 
 export interface DaemonOptions {
   readonly runtime?: RuntimeName;
-  readonly cgroupManager?: "systemd" | "cgroupfs";
+  /** Default: what `CRIO_TS_CGROUP_MANAGER` says, else cgroupfs. */
+  readonly cgroupManager?: CgroupManager;
   /** More lines of crio.conf. */
   readonly config?: string;
   readonly flags?: readonly string[];
@@ -106,7 +108,13 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
 }
 
 async function writeFiles(dir: string, options: DaemonOptions): Promise<void> {
-  const { runtime = "crun", cgroupManager = "cgroupfs", config = "", cni = bridgeNetwork, pluginDirs = [] } = options;
+  const {
+    runtime = "crun",
+    cgroupManager = defaultManager(),
+    config = "",
+    cni = bridgeNetwork,
+    pluginDirs = [],
+  } = options;
   await mkdir(join(dir, "net.d"), { recursive: true });
   await writeFile(join(dir, "net.d/10-test.conflist"), JSON.stringify(cni));
   const monitorCgroup = cgroupManager === "cgroupfs" ? "pod" : "system.slice";
@@ -127,6 +135,11 @@ network_dir = "${dir}/net.d"
 plugin_dirs = ${JSON.stringify(dirs)}
 ${config}`,
   );
+}
+
+/** The cgroup manager that this run of the tests is with. */
+export function defaultManager(): CgroupManager {
+  return process.env.CRIO_TS_CGROUP_MANAGER === "systemd" ? "systemd" : "cgroupfs";
 }
 
 async function untilServing(socket: string, ended: Promise<number | string>): Promise<void> {

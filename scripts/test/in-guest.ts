@@ -1,0 +1,15 @@
+import { nodeBinary } from "../../tests/support/paths.ts";
+import { runGuardedInVm } from "../../tests/support/vm/index.ts";
+import type { Clients } from "./clients.ts";
+import { type Counts, countsOf, leftOver, sum } from "./counts.ts";
+import { fileTimeoutMs, testFlags } from "./test-runner.ts";
+
+/** Runs files of tests, one after the other, in one virtual machine. Its system calls are slow: it has three times as long. */
+export async function inGuest(files: readonly string[], { env, counts }: Clients): Promise<Counts> {
+  const done = await runGuardedInVm({
+    command: [nodeBinary, ...testFlags, "--test-concurrency=1", ...files],
+    env,
+    timeoutMs: fileTimeoutMs * 3,
+  });
+  return sum(counts, leftOver(countsOf({ code: done.code, stdout: done.output, stderr: "" }), done.leaks));
+}
