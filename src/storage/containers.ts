@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, Undo } from "../base/index.ts";
 import type { DiskUsage } from "../host/index.ts";
@@ -9,7 +9,8 @@ import { checkStoreId, type StorePaths } from "./paths.ts";
 import type { IdMap } from "./records/common-fields.ts";
 import { newContainerRecord, parseContainer, type StoredContainer } from "./records/container-record.ts";
 import { type JsonRecord, withValues } from "./records/json-records.ts";
-import { markComplete, newLayerRecord } from "./records/layer-record.ts";
+import { markComplete, newLayerRecord, type StoredLayer } from "./records/layer-record.ts";
+import type { RecordDraft } from "./records/record-table.ts";
 import type { RecordView } from "./records/snapshot.ts";
 import { type StoreParts, volatileFile } from "./store-parts.ts";
 
@@ -51,20 +52,35 @@ export async function createContainer(parts: StoreParts, options: NewContainerOp
   await parts.containers.read((containers) => refuseTaken(containers, id, names));
   const undo = new Undo();
   try {
-    // The directory first: should we be killed before there is a record, it tells the next start whose layer to remove.
-    undo.add("the container's directories", () => removeDirectories(parts, id));
-    await mkdir(containerDir(parts.paths, id), { recursive: true, mode: 0o700 });
-    await mkdir(containerRunDir(parts.paths, id), { recursive: true, mode: 0o700 });
     const layerId = writableLayerId(id);
+    undo.add("the container's directories", () => removeDirectories(parts, id));
     undo.add("the container's layer", () => removeLayer(parts, layerId));
-    await createWritableLayer(parts, layerId, parent, options);
-    return await recordContainer(parts, layerId, options);
+    // All under one lock, so that no other program that opens the store takes this creation for one that was cut off.
+    return await writeLayers(parts, async (layers, trash) => {
+      // The directory first: should we be killed before there is a record, it tells the next start whose layer to remove.
+      await mkdir(containerDir(parts.paths, id), { recursive: true, mode: 0o700 });
+      await mkdir(containerRunDir(parts.paths, id), { recursive: true, mode: 0o700 });
+      await createWritableLayer({ parts, layers, trash }, layerId, parent, options);
+      return await recordContainer(parts, layerId, options);
+    });
   } catch (error) {
     await undo.run().catch((undoError) => {
       parts.log.warn("a container that could not be created left something behind", { id, why: undoError.message });
     });
     throw error;
   }
+}
+
+/**
+ * The ids of containers that have a directory but no record. {@link createContainer} makes both under the lock that is held here, so
+ * these are of creations and removals that were cut off.
+ */
+export async function unrecordedContainers(parts: StoreParts): Promise<readonly string[]> {
+  return parts.layers.read(async () => {
+    const names = await readdir(parts.paths.containersDir);
+    const recorded = await parts.containers.read(({ all }) => new Set(all.map(({ id }) => id)));
+    return names.filter((name) => /^[0-9a-f]{64}$/.test(name) && !recorded.has(name));
+  });
 }
 
 async function topLayerOf(parts: StoreParts, imageId: string): Promise<string | undefined> {
@@ -82,36 +98,48 @@ function refuseTaken(containers: RecordView<StoredContainer>, id: string, names:
   }
 }
 
-async function createWritableLayer(
+/** Changes the records of layers; what they discard is removed once the lock is free. */
+async function writeLayers<T>(
   parts: StoreParts,
+  work: (layers: RecordDraft<StoredLayer>, trash: LayerTrash) => Promise<T>,
+): Promise<T> {
+  const trash = new LayerTrash(parts);
+  try {
+    return await parts.layers.write((draft) => work(draft, trash));
+  } finally {
+    await trash.empty();
+  }
+}
+
+interface LayerWriting {
+  readonly parts: StoreParts;
+  readonly layers: RecordDraft<StoredLayer>;
+  readonly trash: LayerTrash;
+}
+
+async function createWritableLayer(
+  { parts, layers, trash }: LayerWriting,
   layerId: string,
   parent: string | undefined,
   options: NewContainerOptions,
 ): Promise<void> {
-  const trash = new LayerTrash(parts);
+  if (parent !== undefined && layers.get(parent)?.incomplete !== false) {
+    throw new Fault("not-found", `layer ${parent} of image ${options.imageId} is not in the store; pull it again`);
+  }
+  await trash.discard(layers, layerId); // of a creation that was cut off
+  if (await parts.driver.exists(layerId)) await trash.discardFiles(layerId);
+  // The name is for people; a layer of another tool may have it.
   const [name] = options.names;
   const layerName = name === undefined ? undefined : `${name}-layer`;
-  try {
-    await parts.layers.write(async (draft) => {
-      if (parent !== undefined && draft.get(parent)?.incomplete !== false) {
-        throw new Fault("not-found", `layer ${parent} of image ${options.imageId} is not in the store; pull it again`);
-      }
-      await trash.discard(draft, layerId); // of a creation that was cut off
-      if (await parts.driver.exists(layerId)) await trash.discardFiles(layerId);
-      // The name is for people; a layer of another tool may have it.
-      const names = layerName === undefined || draft.named(layerName) !== undefined ? [] : [layerName];
-      const { mountLabel, mappings } = options;
-      const createdNs = parts.clock.nowNs();
-      const { uids: uidMaps, gids: gidMaps } = mappings ?? {};
-      draft.put(newLayerRecord({ id: layerId, names, parent, mountLabel, createdNs, uidMaps, gidMaps }), volatileFile);
-      await draft.save();
-      await parts.driver.create(layerId, parent);
-      draft.put(markComplete(draft.record(layerId)));
-      await draft.save();
-    });
-  } finally {
-    await trash.empty();
-  }
+  const names = layerName === undefined || layers.named(layerName) !== undefined ? [] : [layerName];
+  const { mountLabel, mappings } = options;
+  const createdNs = parts.clock.nowNs();
+  const { uids: uidMaps, gids: gidMaps } = mappings ?? {};
+  layers.put(newLayerRecord({ id: layerId, names, parent, mountLabel, createdNs, uidMaps, gidMaps }), volatileFile);
+  await layers.save();
+  await parts.driver.create(layerId, parent);
+  layers.put(markComplete(layers.record(layerId)));
+  await layers.save();
 }
 
 async function recordContainer(
@@ -224,12 +252,7 @@ export async function deleteContainer(parts: StoreParts, id: string): Promise<vo
 
 async function removeLayer(parts: StoreParts, layerId: string): Promise<void> {
   if ((await parts.layers.read((layers) => layers.get(layerId))) === undefined) return;
-  const trash = new LayerTrash(parts);
-  try {
-    await parts.layers.write((draft) => trash.discard(draft, layerId));
-  } finally {
-    await trash.empty();
-  }
+  await writeLayers(parts, (layers, trash) => trash.discard(layers, layerId));
 }
 
 async function removeDirectories({ paths, workers }: StoreParts, id: string): Promise<void> {

@@ -1,7 +1,6 @@
-import { readdir } from "node:fs/promises";
 import { isFault, reasonOf } from "../base/index.ts";
 import { readMountTable } from "../host/index.ts";
-import { deleteContainer } from "./containers.ts";
+import { deleteContainer, unrecordedContainers } from "./containers.ts";
 import { LayerTrash } from "./layer-trash.ts";
 import { layerRecordTempDirs, type StoreParts } from "./store-parts.ts";
 import { removeStaleTempDirs } from "./temp-dir.ts";
@@ -20,14 +19,9 @@ export async function recoverStore(parts: StoreParts): Promise<void> {
   await removeUnrecordedContainers(parts);
 }
 
-/**
- * A container's directory is made before everything else of it and removed last, so one without a record is of a creation or a removal
- * that was cut off. Listed before the records are read: whoever makes one at this moment holds the lock until both are there.
- */
+/** A container's directory is made before everything else of it and removed last: it leads to what else there is. */
 async function removeUnrecordedContainers(parts: StoreParts): Promise<void> {
-  const names = await readdir(parts.paths.containersDir);
-  const recorded = await parts.containers.read(({ all }) => new Set(all.map(({ id }) => id)));
-  for (const id of names.filter((name) => /^[0-9a-f]{64}$/.test(name) && !recorded.has(name))) {
+  for (const id of await unrecordedContainers(parts)) {
     try {
       await deleteContainer(parts, id);
       parts.log.info("removed what was left of a container without a record", { container: id });

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -22,14 +22,14 @@ export interface CacheEntry {
 
 /**
  * Returns the path of a cached thing, building it first when no entry has its key. An entry appears whole or not at all;
- * of two processes that build the same one, the second to finish throws its own away.
+ * of two that build the same one at the same time, the second to finish throws its own away.
  */
 export async function cached({ name, key, build, keep = 2 }: CacheEntry): Promise<string> {
   const folder = join(cacheRoot(), name);
   const path = join(folder, key);
   if (!existsSync(path)) {
     await mkdir(folder, { recursive: true });
-    const unfinished = join(folder, `.unfinished-${process.pid}-${key}`);
+    const unfinished = join(folder, `.unfinished-${process.pid}-${randomUUID()}`);
     try {
       await build(unfinished);
       await rename(unfinished, path).catch((error) => {
