@@ -8,7 +8,7 @@ import { fileTimeoutMs, testFlags } from "./test-runner.ts";
 export async function inGuest(files: readonly string[], { env, counts }: Clients): Promise<Counts> {
   const done = await runGuardedInVm({
     command: [nodeBinary, ...testFlags, "--test-concurrency=1", ...files],
-    env,
+    env: { CRIO_TS_KILLS: "3", ...env },
     timeoutMs: fileTimeoutMs * 3,
   });
   return sum(counts, leftOver(countsOf({ code: done.code, stdout: done.output, stderr: "" }), done.leaks));

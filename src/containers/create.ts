@@ -19,6 +19,7 @@ import { containerName } from "./names.ts";
 import { type ContainerPlan, planContainer } from "./plan.ts";
 import { releaseProcesses } from "./release.ts";
 import { undoCreation } from "./undo-creation.ts";
+import { mountOptionsIn } from "./user-namespace.ts";
 
 /** Seconds, from the kubelet. */
 const gracePeriodAnnotation = "io.kubernetes.pod.terminationGracePeriod";
@@ -86,11 +87,18 @@ async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creat
     throw new Fault("exists", `error reserving ctr name ${name} for id ${id}: name is reserved`);
   undo.addRecord(`name ${name}`, () => deps.names.release(name, id));
   creation.stage = "container storage creation";
-  await deps.store.createContainer({ id, names: [name], imageId: plan.image.id, metadata: storeMetadata(plan) });
+  const { userNamespace } = plan.pod.record;
+  await deps.store.createContainer({
+    id,
+    names: [name],
+    imageId: plan.image.id,
+    metadata: storeMetadata(plan),
+    ...(userNamespace === undefined ? {} : { mappings: userNamespace }),
+  });
   undo.addRecord("store", () => deps.store.deleteContainer(id));
   creation.stage = "container storage start";
   await prepareLog(plan.log);
-  return await deps.store.mountContainer(id);
+  return await deps.store.mountContainer(id, mountOptionsIn(plan.pod.record));
 }
 
 function storeMetadata({ id: _id, name, pod, config, image, createdAtNs }: ContainerPlan): string {

@@ -30,6 +30,7 @@ import type { ContainerPlan } from "./plan.ts";
 import { prepareRootfs } from "./rootfs.ts";
 import { resolveAppArmor, resolveSeccomp } from "./security.ts";
 import { generatedUserFiles, readUserFiles } from "./user-files.ts";
+import { hostOwner, hostRoot, requireMapped, userNamespacePlan } from "./user-namespace.ts";
 import { volumeMounts } from "./volumes.ts";
 
 /** All that the spec needs, with nothing left to look up. */
@@ -65,7 +66,9 @@ export async function gatherFacts(deps: ContainerDeps, plan: ContainerPlan, root
     supplementalGroups: security.supplementalGroups,
     policy: security.supplementalGroupsPolicy,
   });
-  await prepareRootfs(rootfs, processCwd(command));
+  const { userNamespace } = pod.record;
+  requireMapped(userNamespace, user);
+  await prepareRootfs(rootfs, processCwd(command), hostRoot(userNamespace));
   const requested = planMounts(await findMountSources(config.mounts, deps.options.bindMountPrefix), {
     storageRoot: deps.store.graphRoot,
     emptyDirectory: join(dirname(deps.options.exitsDir), "image-volumes"),
@@ -140,12 +143,15 @@ export async function gatherFacts(deps: ContainerDeps, plan: ContainerPlan, root
           hostnamePath: pod.record.hostnamePath,
           containerEnvPath: join(pod.record.dir, ".containerenv"),
         },
-        generated: hasOwnUsers ? [] : await generatedUserFiles({ runDir: plan.runDir, files, user, env }),
+        generated: hasOwnUsers
+          ? []
+          : await generatedUserFiles({ runDir: plan.runDir, files, user, env, userNamespace }),
         volumes: await volumeMounts(deps.options.imageVolumes, {
           rootfs,
           runDir: plan.runDir,
           paths: image.config.config.Volumes,
-          owner: user,
+          owner: hostOwner(userNamespace, user),
+          root: hostRoot(userNamespace),
         }),
         last: [],
       },
@@ -203,6 +209,7 @@ function namespacesPlan(deps: ContainerDeps, { pod, config }: ContainerPlan): Na
     network: hostNetwork || wanted.network === "node" ? { is: "host" } : shared("net"),
     ipc: shared("ipc"),
     uts: shared("uts"),
+    ...userNamespacePlan(pod.record),
   };
 }
 

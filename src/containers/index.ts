@@ -31,4 +31,5 @@ export { stopContainer } from "./stop.ts";
 export { patienceWithin, Stopping } from "./stopping.ts";
 export { undoCreation } from "./undo-creation.ts";
 export { updateContainer } from "./update.ts";
+export { hostRoot, mountOptionsIn, userNamespacePlan } from "./user-namespace.ts";
 export { type LayerUsage, WritableLayers } from "./writable-layers.ts";

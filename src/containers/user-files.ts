@@ -12,6 +12,8 @@ import {
   type UserFile,
 } from "../security/index.ts";
 import { fileMount, type ReadyMount } from "../spec/index.ts";
+import type { UserNamespace } from "../state/index.ts";
+import { hostRoot, uidInside } from "./user-namespace.ts";
 
 /** The image's /etc/passwd and /etc/group, as far as it has them. */
 export interface UserFiles {
@@ -58,24 +60,39 @@ export async function generatedUserFiles({
   files,
   user,
   env,
+  userNamespace,
 }: {
   readonly runDir: string;
   readonly files: UserFiles;
   readonly user: ResolvedUser;
   readonly env: readonly string[];
+  readonly userNamespace: UserNamespace | undefined;
 }): Promise<readonly ReadyMount[]> {
   const mounts: ReadyMount[] = [];
-  const passwd = generatedPasswd(files.passwd, user, homeFrom(env));
-  if (passwd !== undefined && files.passwd !== undefined)
-    mounts.push(await copied(runDir, "passwd", passwd, files.passwd));
-  const group = generatedGroup(files.group, user);
-  if (group !== undefined && files.group !== undefined) mounts.push(await copied(runDir, "group", group, files.group));
+  const { gid } = hostRoot(userNamespace);
+  const seen = (file: UserFile) => ({ ...file, ownerUid: uidInside(userNamespace, file.ownerUid) });
+  const copy = async (name: string, content: Buffer | undefined, file: UserFile) => {
+    if (content !== undefined) mounts.push(await copied({ runDir, name, content, file, gid }));
+  };
+  if (files.passwd !== undefined) {
+    await copy("passwd", generatedPasswd(seen(files.passwd), user, homeFrom(env)), files.passwd);
+  }
+  if (files.group !== undefined) await copy("group", generatedGroup(seen(files.group), user), files.group);
   return mounts;
 }
 
-async function copied(runDir: string, name: string, content: Buffer, original: UserFile): Promise<ReadyMount> {
+interface UserFileCopy {
+  readonly runDir: string;
+  readonly name: string;
+  readonly content: Buffer;
+  /** The original, by the ids of the host. */
+  readonly file: UserFile;
+  readonly gid: number;
+}
+
+async function copied({ runDir, name, content, file, gid }: UserFileCopy): Promise<ReadyMount> {
   const source = join(runDir, name);
-  await writeFileAtomic(source, content, { mode: original.mode & 0o777, durable: false });
-  await chown(source, original.ownerUid, 0);
+  await writeFileAtomic(source, content, { mode: file.mode & 0o777, durable: false });
+  await chown(source, file.ownerUid, gid);
   return fileMount(`/etc/${name}`, { source, access: "rw", confined: true });
 }

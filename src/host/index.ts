@@ -37,6 +37,7 @@ export { type MountEntry, mountEntryOf, parseMountTable, readMountTable } from "
 export {
   type BindOptions,
   bindMount,
+  bindMountMapped,
   type MountFlag,
   mountTmpfs,
   setPropagation,

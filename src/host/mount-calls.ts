@@ -18,6 +18,9 @@ const FSCONFIG_SET_FLAG = 0;
 const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 
+/** Files belong to whom the mount's user namespace says. */
+const MOUNT_ATTR_IDMAP = 0x0010_0000;
+
 export const mountAttributes = { readonly: 1, nosuid: 2, nodev: 4, noexec: 8 } as const;
 
 /** A context for making a file system of `type`. The caller closes it. */
@@ -54,6 +57,18 @@ export function setMountAttributes(mount: number, attributes: number, options: {
   attr.writeBigUInt64LE(BigInt(attributes), 0);
   const flags = kernel.AT_EMPTY_PATH | (options.recursive ? kernel.AT_RECURSIVE : 0);
   checked(libc().mountSetattr(SYS_mount_setattr, mount, "", flags, attr, attr.length), "mount_setattr");
+}
+
+/**
+ * From now on, through this mount, what belongs to an id inside the user namespace belongs to the id that it has outside. Once for a
+ * mount that is not attached yet; the file system must know how (FS_ALLOW_IDMAP).
+ */
+export function mapMountOwners(mount: number, userNamespace: number): void {
+  const attr = Buffer.alloc(32);
+  attr.writeBigUInt64LE(BigInt(MOUNT_ATTR_IDMAP), 0);
+  attr.writeBigUInt64LE(BigInt(userNamespace), 24);
+  const done = libc().mountSetattr(SYS_mount_setattr, mount, "", kernel.AT_EMPTY_PATH, attr, attr.length);
+  checked(done, "mount_setattr");
 }
 
 /** Attaches a mount. A symbolic link as the last part of `target` is not followed. */

@@ -1,3 +1,4 @@
+import { constants, openSync } from "node:fs";
 import { errnoOf, Fault, type FaultCode, reasonOf } from "../base/index.ts";
 import { cString } from "./c-string.ts";
 import { libc } from "./libc.ts";
@@ -9,6 +10,7 @@ import {
   fscreate,
   fsmount,
   fsopen,
+  mapMountOwners,
   mountAttributes,
   setMountAttributes,
   withDescriptor,
@@ -82,6 +84,25 @@ export function bindMount(source: string, target: string, options: BindOptions =
       attachMount(mount, target);
     });
   });
+}
+
+/**
+ * Shows `source`, a directory, at `target` with other owners: what belongs to an id inside the user namespace pinned at
+ * `userNamespace` belongs to the id that it has outside. Not what is mounted below it. Throws a Fault that says so where the kernel or
+ * the file system cannot do that.
+ */
+export function bindMountMapped(source: string, target: string, userNamespace: string): void {
+  try {
+    const user = openSync(userNamespace, constants.O_RDONLY | constants.O_NONBLOCK);
+    withDescriptor(user, () =>
+      withDescriptor(cloneTree(source, { recursive: false }), (mount) => {
+        mapMountOwners(mount, user);
+        attachMount(mount, target);
+      }),
+    );
+  } catch (error) {
+    throw mountFault(`mounting ${source} on ${target} with the owners of ${userNamespace}`, error);
+  }
 }
 
 /**

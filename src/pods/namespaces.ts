@@ -6,6 +6,7 @@ export interface Pins {
   readonly net: string;
   readonly ipc: string;
   readonly uts: string;
+  readonly user: string;
 }
 
 /** The pins of a pod below `namespaces_dir`, as CRI-O lays the directories out. */
@@ -14,6 +15,7 @@ export function namespacePins(namespacesDir: string, podId: string): Pins {
     net: join(namespacesDir, "netns", podId),
     ipc: join(namespacesDir, "ipcns", podId),
     uts: join(namespacesDir, "utsns", podId),
+    user: join(namespacesDir, "userns", podId),
   };
 }
 

@@ -12,6 +12,7 @@ import { defaultShmBytes } from "./files.ts";
 import { infraName, podName } from "./names.ts";
 import { namespacePins, type Pins } from "./namespaces.ts";
 import { parseShmSize } from "./shm-size.ts";
+import { planUserNamespace } from "./user-namespace.ts";
 
 /** All that is decided of a pod before anything is acquired. */
 export interface PodPlan {
@@ -34,9 +35,7 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
   const handler = deps.handlers.get(request.handler);
   const { namespaces, privileged } = config.security;
   const hostNetwork = namespaces.network === "node";
-  if (namespaces.userns !== undefined && namespaces.userns.mode !== "node") {
-    throw new Fault("unimplemented", "user namespaces are not supported yet: remove hostUsers: false from the pod");
-  }
+  const userNamespace = planUserNamespace(namespaces);
   const labels = withPodLabels(config);
   checkLabels(labels);
   const annotations = podAnnotationsFor(handler, config.annotations);
@@ -45,6 +44,7 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
     ...(hostNetwork ? {} : { net: allPins.net }),
     ...(namespaces.ipc === "node" ? {} : { ipc: allPins.ipc }),
     uts: allPins.uts,
+    ...(userNamespace === undefined ? {} : { user: allPins.user }),
   };
   const { cgroupParent, cgroupsPath } = deps.cgroups.sandboxPath(config.cgroupParent, id);
   const runDir = deps.store.containerRunDir(id);
@@ -66,6 +66,7 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
     privileged: privileged || [namespaces.network, namespaces.pid, namespaces.ipc].includes("node"),
     portMappings: config.portMappings.filter(({ hostPort }) => hostPort > 0),
     namespaces: pins,
+    ...(userNamespace === undefined ? {} : { userNamespace }),
     shmPath: shm.is === "host" ? "/dev/shm" : join(runDir, "shm"),
     resolvPath: join(runDir, "resolv.conf"),
     hostnamePath: join(runDir, "hostname"),
@@ -79,7 +80,7 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
     config,
     handler,
     pins,
-    sysctls: sysctlsFor(deps, config, hostNetwork),
+    sysctls: sysctlsFor(deps, config, record),
     shm,
     ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
   };
@@ -102,12 +103,13 @@ function withPodLabels({ labels, metadata }: PodConfig): StringMap {
   };
 }
 
-function sysctlsFor(deps: PodDeps, config: PodConfig, hostNetwork: boolean): PodPlan["sysctls"] {
+function sysctlsFor(deps: PodDeps, config: PodConfig, { hostNetwork, userNamespace }: PodRecord): PodPlan["sysctls"] {
   const { apply, skipped } = filterSysctls({
     defaults: deps.podOptions.defaultSysctls,
     requested: config.sysctls,
     hostIpc: config.security.namespaces.ipc === "node",
     hostNetwork,
+    ...(userNamespace === undefined ? {} : { gidMappings: userNamespace.gids }),
   });
   for (const one of skipped) deps.log.warn(skippedSysctlText(one));
   return apply;

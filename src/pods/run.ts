@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, newId, reasonOf, Undo, withStep } from "../base/index.ts";
-import { resolveSeccomp } from "../containers/index.ts";
+import { hostRoot, mountOptionsIn, resolveSeccomp, userNamespacePlan } from "../containers/index.ts";
 import { ociVersion, type RuntimeSpec } from "../oci/index.ts";
 import { createUnderConmon, startInRuntime } from "../runtime/index.ts";
 import { resolveCapabilities } from "../security/index.ts";
@@ -30,7 +30,6 @@ import { removePod } from "./remove.ts";
 const networkReadyTimeoutMs = 240_000;
 /** Patience with the infra process of a pod that was never finished. */
 const remainsTimeoutMs = 10_000;
-const root = { uid: 0, gid: 0 };
 
 /**
  * Creates a pod and, where it needs one, starts its infra container; resolves with its id (reference: cri.md 2.1). A pod of that
@@ -118,6 +117,7 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
 
   creation.stage = "sandbox shm creation";
   await writeResolvConf(record.runDir, config.dns);
+  const root = hostRoot(record.userNamespace);
   await writeHostname(record.runDir, record.hostname, root);
   await writeFile(containerEnvPath(record.dir), "", { mode: 0o644 });
   if (plan.shm.is === "own") {
@@ -127,17 +127,19 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
 
   creation.stage = "sandbox namespace creation";
   undo.add("namespaces", () => releaseNamespaces(record));
+  const { userNamespace } = record;
   await deps.namespaces.create({
     pins: plan.pins,
     hostname: record.hostname,
     sysctls: plan.sysctls,
+    ...(userNamespace === undefined ? {} : { uidMappings: userNamespace.uids, gidMappings: userNamespace.gids }),
   });
 
   creation.stage = "sandbox network creation";
   const network = record.hostNetwork ? undefined : await attach(deps, plan, undo);
 
   creation.stage = "sandbox storage start";
-  const mountPoint = pause === undefined ? "" : await deps.store.mountContainer(record.id);
+  const mountPoint = pause === undefined ? "" : await deps.store.mountContainer(record.id, mountOptionsIn(record));
   return {
     pause,
     mountPoint,
@@ -161,6 +163,7 @@ async function createInStore(deps: PodDeps, { record }: PodPlan, pause: PauseIma
       id: record.id,
       names: [record.infraName, record.name],
       ...(pause === undefined ? {} : { imageId: pause.id }),
+      ...(record.userNamespace === undefined ? {} : { mappings: record.userNamespace }),
       metadata: storageMetadataJson({
         podName: record.name,
         podId: record.id,
@@ -332,7 +335,8 @@ function containerEnvPath(dir: string): string {
   return join(dir, ".containerenv");
 }
 
-function namespacesPlan({ namespaces, namespaceOptions, hostNetwork }: PodPlan["record"]): NamespacesPlan {
+function namespacesPlan(record: PodPlan["record"]): NamespacesPlan {
+  const { namespaces, namespaceOptions, hostNetwork } = record;
   const joined = (path: string | undefined): NamespaceUse =>
     path === undefined ? { is: "host" } : { is: "join", path };
   return {
@@ -340,5 +344,6 @@ function namespacesPlan({ namespaces, namespaceOptions, hostNetwork }: PodPlan["
     network: hostNetwork ? { is: "host" } : joined(namespaces.net),
     ipc: joined(namespaces.ipc),
     uts: joined(namespaces.uts),
+    ...userNamespacePlan(record),
   };
 }

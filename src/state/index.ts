@@ -30,7 +30,7 @@ export type {
   UserNamespaceOptions,
 } from "./kube.ts";
 export { Names } from "./names.ts";
-export { isReady, type Pod, type PodNamespaces, type PodRecord } from "./pod.ts";
+export { isReady, type Pod, type PodNamespaces, type PodRecord, type UserNamespace } from "./pod.ts";
 export { type PodExtras, podAnnotations, podRecordFrom } from "./pod-codec.ts";
 export { type StoredState, statusWord } from "./state-json.ts";
 export {

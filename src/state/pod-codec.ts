@@ -1,5 +1,12 @@
 import { nsFromRfc3339, rfc3339FromNs } from "../base/index.ts";
-import { crioAnnotation, crioManager, olderCrioAnnotation, type RuntimeSpec } from "../oci/index.ts";
+import type { IdMapping } from "../host/index.ts";
+import {
+  crioAnnotation,
+  crioManager,
+  type LinuxIdMapping,
+  olderCrioAnnotation,
+  type RuntimeSpec,
+} from "../oci/index.ts";
 import { AnnotationReader } from "./annotation-reader.ts";
 import type { LinuxResources, StringMap } from "./kube.ts";
 import {
@@ -92,6 +99,7 @@ export function podRecordFrom(
     privileged: from.isTrue(a.privilegedRuntime),
     portMappings: from.text(a.portMappings) === "" ? [] : from.parsed(a.portMappings, parsePortMappings),
     namespaces: namespacesOf(spec),
+    ...userNamespaceOf(spec),
     shmPath: from.text(a.shmPath),
     resolvPath: from.text(a.resolvPath),
     hostnamePath: from.text(a.hostnamePath),
@@ -133,6 +141,17 @@ function namespacesOf(spec: RuntimeSpec): PodNamespaces {
     ...(uts === undefined ? {} : { uts }),
     ...(user === undefined ? {} : { user }),
   };
+}
+
+/** From the spec rather than from what was asked for: CRI-O also has pods whose ids were chosen by an annotation. */
+function userNamespaceOf({ linux }: RuntimeSpec): Pick<PodRecord, "userNamespace"> {
+  const { uidMappings = [], gidMappings = [] } = linux ?? {};
+  if (uidMappings.length === 0 || gidMappings.length === 0) return {};
+  return { userNamespace: { uids: uidMappings.map(idMapping), gids: gidMappings.map(idMapping) } };
+}
+
+function idMapping({ containerID, hostID, size }: LinuxIdMapping): IdMapping {
+  return { containerId: containerID, hostId: hostID, size };
 }
 
 /** The infra container's log lies in the pod's log directory. */

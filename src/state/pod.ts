@@ -1,3 +1,4 @@
+import type { IdMapping } from "../host/index.ts";
 import type { RuntimeSpec } from "../oci/index.ts";
 import type { Container } from "./container.ts";
 import type { NamespaceOptions, PodMetadata, PortMapping, StringMap } from "./kube.ts";
@@ -8,6 +9,12 @@ export interface PodNamespaces {
   readonly ipc?: string;
   readonly uts?: string;
   readonly user?: string;
+}
+
+/** The ids of a pod's own user namespace. */
+export interface UserNamespace {
+  readonly uids: readonly IdMapping[];
+  readonly gids: readonly IdMapping[];
 }
 
 /** What a pod is, from its creation to its removal; it never changes. */
@@ -31,6 +38,8 @@ export interface PodRecord {
   readonly privileged: boolean;
   readonly portMappings: readonly PortMapping[];
   readonly namespaces: PodNamespaces;
+  /** Absent: the pod's ids are the host's. */
+  readonly userNamespace?: UserNamespace;
   /** Backing of /dev/shm in every container: a tmpfs of the pod's own, or the host's. */
   readonly shmPath: string;
   readonly resolvPath: string;

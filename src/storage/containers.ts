@@ -5,8 +5,8 @@ import { Fault, Undo } from "../base/index.ts";
 import type { DiskUsage } from "../host/index.ts";
 import { LayerTrash } from "./layer-trash.ts";
 import { detachMountsBelow } from "./overlay/detach-mounts.ts";
+import type { LayerOwners } from "./overlay/mapped-layers.ts";
 import { checkStoreId, type StorePaths } from "./paths.ts";
-import type { IdMap } from "./records/common-fields.ts";
 import { newContainerRecord, parseContainer, type StoredContainer } from "./records/container-record.ts";
 import { type JsonRecord, withValues } from "./records/json-records.ts";
 import { markComplete, newLayerRecord, type StoredLayer } from "./records/layer-record.ts";
@@ -25,8 +25,8 @@ export interface NewContainerOptions {
   readonly processLabel?: string;
   readonly mountLabel?: string;
   readonly mountOptions?: readonly string[];
-  /** Carried in the records; mounting with mapped owners is not done here yet. */
-  readonly mappings?: { readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] };
+  /** Of its user namespace: what it writes belongs to these ids on disk. */
+  readonly mappings?: LayerOwners;
 }
 
 /** What a container keeps until it is removed. */
@@ -137,7 +137,7 @@ async function createWritableLayer(
   const { uids: uidMaps, gids: gidMaps } = mappings ?? {};
   layers.put(newLayerRecord({ id: layerId, names, parent, mountLabel, createdNs, uidMaps, gidMaps }), volatileFile);
   await layers.save();
-  await parts.driver.create(layerId, parent);
+  await parts.driver.create(layerId, parent, mappings);
   layers.put(markComplete(layers.record(layerId)));
   await layers.save();
 }
@@ -177,14 +177,18 @@ export async function setContainerMetadata(parts: StoreParts, id: string, metada
   });
 }
 
+export interface MountOptions {
+  /** Where the user namespace of a container with mappings is pinned. */
+  readonly userNamespace?: string;
+}
+
 /** See `Store.mountContainer`. */
-export async function mountContainer(parts: StoreParts, id: string): Promise<string> {
+export async function mountContainer(parts: StoreParts, id: string, options: MountOptions = {}): Promise<string> {
   const container = await containerOf(parts, id);
-  if (container.uidMaps.length > 0 || container.gidMaps.length > 0) {
-    throw new Fault(
-      "unimplemented",
-      `container ${id} has a user namespace: mounting with mapped owners is not supported`,
-    );
+  const { userNamespace } = options;
+  if (container.uidMaps.length > 0 !== (userNamespace !== undefined)) {
+    const why = userNamespace === undefined ? "has a user namespace, and none was given" : "has no user namespace";
+    throw new Fault("precondition", `mounting container ${id}: it ${why}`);
   }
   const { layerId } = container;
   return parts.layers.read((layers) => {
@@ -199,7 +203,7 @@ export async function mountContainer(parts: StoreParts, id: string): Promise<str
       if (!isMounted) {
         const { mountOptions, volatile } = container;
         const label = container.mountLabel === "" ? layer.mountLabel : container.mountLabel;
-        await parts.driver.mount(layerId, { label, mountOptions, volatile });
+        await parts.driver.mount(layerId, { label, mountOptions, volatile, userNamespace });
       }
       draft.set({ id: layerId, path, count: count + 1 });
       await draft.save();

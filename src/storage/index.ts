@@ -6,6 +6,7 @@ export type { StoredLayer } from "./records/layer-record.ts";
 export type {
   CommitOptions,
   ImageData,
+  MountOptions,
   NewContainerOptions,
   NewImageOptions,
   StagedLayer,

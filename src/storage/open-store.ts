@@ -152,7 +152,7 @@ function storeOf(parts: StoreParts, graphLock: StoreLock): Store {
     findContainer: (text) => containers.read((view) => view.find(text)),
     createContainer: (options) => createContainer(parts, options),
     setContainerMetadata: (id, metadata) => setContainerMetadata(parts, id, metadata),
-    mountContainer: (id) => mountContainer(parts, id),
+    mountContainer: (id, options) => mountContainer(parts, id, options),
     unmountContainer: (id, options) => unmountContainer(parts, id, options),
     deleteContainer: (id) => deleteContainer(parts, id),
     containerDir: (id) => containerDir(paths, id),

@@ -1,6 +1,6 @@
 import type { DiskUsage } from "../host/index.ts";
 import type { Digest } from "../oci/index.ts";
-import type { NewContainerOptions, UnmountOptions } from "./containers.ts";
+import type { MountOptions, NewContainerOptions, UnmountOptions } from "./containers.ts";
 import type { ImageData, NewImageOptions } from "./images.ts";
 import type { CommitOptions, StagedLayer, StageOptions } from "./layers.ts";
 import type { StoredContainer } from "./records/container-record.ts";
@@ -10,6 +10,7 @@ import type { StoredLayer } from "./records/layer-record.ts";
 export type {
   CommitOptions,
   ImageData,
+  MountOptions,
   NewContainerOptions,
   NewImageOptions,
   StagedLayer,
@@ -91,8 +92,11 @@ export interface Store {
   createContainer(options: NewContainerOptions): Promise<StoredContainer>;
   /** Rejects with Fault("not-found"). */
   setContainerMetadata(id: string, metadata: string): Promise<void>;
-  /** Mounts the container's root file system and counts that; resolves with its path. Rejects with Fault("not-found"). */
-  mountContainer(id: string): Promise<string>;
+  /**
+   * Mounts the container's root file system and counts that; resolves with its path. Rejects with Fault("not-found"), and with
+   * Fault("precondition") when a container with mappings is mounted without its user namespace, or the other way round.
+   */
+  mountContainer(id: string, options?: MountOptions): Promise<string>;
   /** Unmounts it, however often it was mounted, unless `countDown`. Fine when it is not mounted, or not there. */
   unmountContainer(id: string, options?: UnmountOptions): Promise<void>;
   /** Unmounts and removes all that belongs to a container, also to one whose creation was cut off. Idempotent; on failure the record stays. */

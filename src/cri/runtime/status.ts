@@ -34,12 +34,13 @@ function handlerOf(handler: { readonly name: string; readonly features: HandlerF
     name: handler.name,
     features: {
       recursiveReadOnlyMounts: handler.features.recursiveReadOnly,
-      // A kubelet that believes otherwise admits pods which then fail for ever.
-      userNamespaces: false,
+      // A kubelet that believes otherwise admits pods whose volumes then fail for ever.
+      userNamespaces: handler.features.idmappedMounts,
     },
   });
 }
 
 interface HandlerFeatures {
   readonly recursiveReadOnly: boolean;
+  readonly idmappedMounts: boolean;
 }

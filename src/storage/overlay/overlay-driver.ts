@@ -6,8 +6,10 @@ import type { DriverOptions } from "../driver-options.ts";
 import type { StorePaths } from "../paths.ts";
 import type { TempDir } from "../temp-dir.ts";
 import { detachMountsBelow } from "./detach-mounts.ts";
+import { openEntrance } from "./entrance.ts";
 import { checkOverlay, type FeatureProbe, supportsVolatile } from "./features.ts";
 import {
+  baseRootAttributes,
   fillLayerDirectory,
   inheritedRootAttributes,
   setRootAttributes,
@@ -15,6 +17,7 @@ import {
   untieLayer,
 } from "./layer-directory.ts";
 import { lowerDirectories, readLower } from "./layer-links.ts";
+import { type LayerOwners, mappedAttributes, withMappedLayers } from "./mapped-layers.ts";
 
 export interface LayerMountOptions {
   readonly volatile: boolean;
@@ -22,6 +25,8 @@ export interface LayerMountOptions {
   readonly label: string;
   /** In place of the store's. */
   readonly mountOptions: readonly string[];
+  /** Where the user namespace is pinned whose root owns the layer; the layers below are mapped into it. */
+  readonly userNamespace: string | undefined;
 }
 
 /**
@@ -85,12 +90,14 @@ export class OverlayDriver {
     );
   }
 
-  /** Makes an empty layer on top of `parent`. */
-  async create(id: string, parent: string | undefined): Promise<void> {
+  /** Makes an empty layer on top of `parent`, for a container with `owners` where it has a user namespace. */
+  async create(id: string, parent: string | undefined, owners?: LayerOwners): Promise<void> {
+    const root = mappedAttributes(await inheritedRootAttributes(this.#home, parent), owners);
     const directory = this.layerDirectory(id);
     await mkdir(directory, { mode: 0o700 });
-    await fillLayerDirectory(directory, await inheritedRootAttributes(this.#home, parent));
+    await fillLayerDirectory(directory, root);
     await tieLayer(this.#home, directory, id, parent);
+    if (owners !== undefined) await openEntrance(directory, mappedAttributes(baseRootAttributes, owners).gid);
   }
 
   /** Makes the layer `id` of a directory that was filled elsewhere on this file system. */
@@ -124,13 +131,13 @@ export class OverlayDriver {
     await mkdir(target, { recursive: true, mode: 0o700 });
     // The kernel's mark of an unclean volatile mount, which would refuse the next one: the data was given up with it.
     await rm(join(work, "work", "incompat", "volatile"), { recursive: true, force: true });
-    mountOverlay({
-      target,
-      lowers,
-      upper: join(directory, "diff"),
-      work,
-      options: await this.#optionsOf(options),
-    });
+    const plan = { target, upper: join(directory, "diff"), work, options: await this.#optionsOf(options) };
+    if (options.userNamespace === undefined) mountOverlay({ ...plan, lowers });
+    else {
+      await withMappedLayers(directory, lowers, options.userNamespace, (mapped) =>
+        mountOverlay({ ...plan, lowers: mapped }),
+      );
+    }
   }
 
   /** Takes the mount of a layer away, whoever uses it still; one that is not there is fine. */

@@ -10,9 +10,9 @@ import { mustRun } from "../../support/programs.ts";
 const restless =
   /^\/proc\/sys\/(fs\/(aio-nr|dentry-state|file-nr|inode-nr|inode-state|quota)|kernel\/(random\/|ns_last_pid|pty\/nr|sched_domain|cad_pid|perf_)|net\/netfilter\/nf_conntrack_count|net\/ipv[46]\/(conf|neigh)\/(?!all|default)|user\/)/;
 
-/** Where daemons, plugins and tests keep what is theirs. */
+/** Where daemons, plugins and tests keep what is theirs; systemd its journal and the pods' units. */
 const ownTrees =
-  /^\/(run\/(containers|crio|crun|runc|netns|ipcns|utsns|pidns|crio-test-|bad-input|xtables\.lock|cni|node-report|registry|lock)|var\/(lib\/(cni|containers|crio)|log\/(pods|crio))(\/|$))/;
+  /^\/(run\/(containers|crio|crun|runc|netns|ipcns|utsns|pidns|crio-test-|bad-input|xtables\.lock|cni|node-report|registry|lock|log\/journal|systemd\/(transient|units))|var\/(lib\/(cni|containers|crio)|log\/(pods|crio))(\/|$))/;
 const roots = ["/", "/tmp", "/run", "/var/tmp", "/var/log", "/var/lib/cni", "/var/lib/crio", "/var/lib/kubelet"];
 
 export interface HostGuard {

@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, realpath, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { defaultManager } from "../../support/daemon/index.ts";
+import { mustRun } from "../../support/programs.ts";
 import { expectRefusal, leavesNothing, type Refusal } from "../bad-input/refusal.ts";
 import { goodPod, mode, type RunPodRequest, type Scene, withPod } from "../bad-input/scene.ts";
 
@@ -59,17 +61,27 @@ const cases: readonly BadPod[] = [
     details: "label key and value greater than maximum size (4096 bytes), key: kkkkkkkkkk",
     mended: pod({ labels: { ["k".repeat(20)]: longest } }),
   },
-  {
-    what: "a slice as parent, which the cgroupfs manager has none of",
-    request: pod({ linux: { cgroupParent: "/kubepods.slice/pod1.slice", securityContext: security } }),
-    details:
-      "cri-o configured with cgroupfs cgroup manager, but received systemd slice as parent: /kubepods.slice/pod1.slice",
-  },
-  {
-    what: "a cgroup parent that climbs",
-    request: pod({ linux: { cgroupParent: "/kubepods/../../x", securityContext: security } }),
-    details: /^not the path of a cgroup: "\/kubepods\/\.\.\/\.\.\/x"/,
-  },
+  ...(defaultManager() === "systemd"
+    ? [
+        {
+          what: "a path as parent, which the systemd manager has none of",
+          request: pod({ linux: { cgroupParent: "/kubepods/pod1", securityContext: security } }),
+          details: "cri-o configured with systemd cgroup manager, but did not receive slice as parent: /kubepods/pod1",
+        },
+      ]
+    : [
+        {
+          what: "a slice as parent, which the cgroupfs manager has none of",
+          request: pod({ linux: { cgroupParent: "/kubepods.slice/pod1.slice", securityContext: security } }),
+          details:
+            "cri-o configured with cgroupfs cgroup manager, but received systemd slice as parent: /kubepods.slice/pod1.slice",
+        },
+        {
+          what: "a cgroup parent that climbs",
+          request: pod({ linux: { cgroupParent: "/kubepods/../../x", securityContext: security } }),
+          details: /^not the path of a cgroup: "\/kubepods\/\.\.\/\.\.\/x"/,
+        },
+      ]),
   {
     what: "a size of /dev/shm that is none",
     request: allowing({ "shm-size.crio.io": "plenty" }),
@@ -132,32 +144,63 @@ export function podFields(scene: () => Scene): void {
     }
 
     it("refuses a pod whose cgroup may have less memory than a container needs", async () => {
-      const parent = "/bad-input-memory";
-      const limit = await makeMemoryCgroup(parent, 1 << 20);
-      const request = pod({ linux: { cgroupParent: parent, securityContext: security } });
+      const parent = await makeParent(1 << 20);
+      const request = pod({ linux: { cgroupParent: parent.name, securityContext: security } });
       const details = /^pod set memory limit 1048576 too low; should be at least \d+ bytes$/;
       try {
         await leavesNothing(() => expectRefusal(scene().cri.runtime.runPodSandbox(request), { details }));
-        await writeFile(limit.file, String(64 << 20));
+        await parent.allow(64 << 20);
         await leavesNothing(() => withPod(scene().cri, request, async () => {}));
       } finally {
-        await limit.remove();
+        await parent.remove();
       }
     });
   });
 }
 
-/** A cgroup with a memory limit, in every hierarchy, as the kubelet makes one for a pod. */
-async function makeMemoryCgroup(path: string, bytes: number): Promise<{ file: string; remove(): Promise<void> }> {
+/** A cgroup that pods can have as parent, with a memory limit. */
+interface Parent {
+  readonly name: string;
+  allow(bytes: number): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** As the kubelet makes one for a pod. */
+function makeParent(bytes: number): Promise<Parent> {
+  return defaultManager() === "systemd" ? makeSlice(bytes) : makeCgroup(bytes);
+}
+
+async function makeSlice(bytes: number): Promise<Parent> {
+  const name = "bad_input.slice";
+  const allow = async (limit: number) => {
+    await mustRun(["systemctl", "set-property", "--runtime", name, `MemoryMax=${limit}`]);
+  };
+  await allow(bytes);
+  await mustRun(["systemctl", "start", name]);
+  return {
+    name,
+    allow,
+    async remove() {
+      await mustRun(["systemctl", "stop", name]);
+      await mustRun(["systemctl", "revert", name]);
+    },
+  };
+}
+
+/** In every hierarchy. */
+async function makeCgroup(bytes: number): Promise<Parent> {
+  const name = "/bad-input-memory";
   const root = "/sys/fs/cgroup";
   const isV2 = existsSync(join(root, "cgroup.controllers"));
-  const roots = isV2 ? [root] : (await readdir(root)).map((name) => join(root, name));
-  const folders = [...new Set(await Promise.all(roots.map((each) => realpath(each))))].map((each) => `${each}${path}`);
+  const roots = isV2 ? [root] : (await readdir(root)).map((each) => join(root, each));
+  const folders = [...new Set(await Promise.all(roots.map((each) => realpath(each))))].map((each) => `${each}${name}`);
   for (const folder of folders) await mkdir(folder);
-  const file = isV2 ? `${root}${path}/memory.max` : `${root}/memory${path}/memory.limit_in_bytes`;
-  await writeFile(file, String(bytes));
+  const file = isV2 ? `${root}${name}/memory.max` : `${root}/memory${name}/memory.limit_in_bytes`;
+  const allow = (limit: number) => writeFile(file, String(limit));
+  await allow(bytes);
   return {
-    file,
+    name,
+    allow,
     async remove() {
       for (const folder of folders) await rmdir(folder);
     },

@@ -6,7 +6,7 @@ import { run } from "../programs.ts";
 const systemMounts = /^\/(run\/(credentials|user|systemd)|proc\/sys\/fs\/binfmt_misc|dev\/hugepages)(\/|$)/;
 /** Cgroups and processes of the system itself, which come and go by timers. */
 const systemCgroups =
-  /\/(init\.scope|user\.slice|system\.slice\/(systemd-|dbus|modprobe|vm-run|apparmor|crio-ts)[^/]*)(\/|$)/;
+  /\/(init\.scope|user\.slice|proc-sys-fs-binfmt_misc\.mount|system\.slice\/(systemd-|dbus|modprobe|vm-run|apparmor|crio-ts)[^/]*)(\/|$)/;
 
 /** Mounts of this namespace: `mount point, type, source, root`. */
 export async function listMounts(): Promise<string[]> {
