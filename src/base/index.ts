@@ -4,5 +4,6 @@ export { Flight } from "./flight.ts";
 export { newId, shortId } from "./ids.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { createLogger, isLogged, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
+export { Places } from "./places.ts";
 export { deadline, untilAborted } from "./signal.ts";
 export { Undo } from "./undo.ts";

@@ -4,6 +4,7 @@ import type { Config, VersionInfo } from "../config/index.ts";
 import { type CriDeps, CriServer, imageHandlers, runtimeHandlers } from "../cri/index.ts";
 import { becomeSubreaper } from "../host/index.ts";
 import { loadAll, type PodDeps } from "../pods/index.ts";
+import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
 import { compose, type Parts } from "./parts.ts";
 import { noteStart, noteStop, type ShutdownFiles } from "./shutdown-files.ts";
@@ -57,6 +58,9 @@ export async function runDaemon({ config, logger: log, version, signal }: Daemon
   });
   try {
     await prepareDirectories(config);
+    await removeStaleExecDirectories().catch((error: unknown) => {
+      log.warn("what execs of a daemon that was killed have left stays", { error: reasonOf(error) });
+    });
     await parts.networks.start();
     const report = await loadAll(pods);
     log.info("took up what the store has", { ...report });

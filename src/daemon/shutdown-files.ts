@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Logger, reasonOf } from "../base/index.ts";
-import { syncFilesystem, writeFileAtomic } from "../host/index.ts";
+import { removeUnfinishedWrites, syncFilesystem, writeFileAtomic } from "../host/index.ts";
 
 /** Files by which the next start, or `crio wipe`, tells what happened to the last one (reference: ondisk.md 4). */
 export interface ShutdownFiles {
@@ -16,11 +16,13 @@ export async function noteStart(files: ShutdownFiles): Promise<void> {
   for (const path of [files.versionFile, files.versionFilePersist]) {
     if (path === "") continue;
     await mkdir(dirname(path), { recursive: true });
+    await removeUnfinishedWrites(dirname(path));
     await writeFileAtomic(path, JSON.stringify(files.version), { mode: 0o644, durable: false });
   }
   const { cleanShutdownFile } = files;
   if (cleanShutdownFile === "") return;
   await mkdir(dirname(cleanShutdownFile), { recursive: true });
+  await removeUnfinishedWrites(dirname(cleanShutdownFile));
   await rm(cleanShutdownFile, { force: true });
   await writeFileAtomic(`${cleanShutdownFile}.supported`, "", { mode: 0o644, durable: true });
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { errnoOf, isFault } from "../base/index.ts";
-import { writeFileAtomic } from "./atomic-write.ts";
+import { removeUnfinishedWrites, writeFileAtomic } from "./atomic-write.ts";
 import { readBounded } from "./bounded-read.ts";
 import { runProgramOk } from "./run-program.ts";
 import { syncFilesystem } from "./sync-filesystem.ts";
@@ -41,6 +41,23 @@ describe("writeFileAtomic", () => {
     const path = join(dir, "n".repeat(255));
     await writeFileAtomic(path, Buffer.from([1, 2, 3]), { mode: 0o600, durable: false });
     assert.deepEqual(readFileSync(path), Buffer.from([1, 2, 3]));
+  });
+});
+
+describe("removeUnfinishedWrites", () => {
+  it("removes what processes that are no more were writing, and nothing else", async () => {
+    const sub = join(dir, "unfinished");
+    mkdirSync(sub);
+    const gone = 2 ** 31 - 1; // above any pid that the kernel gives out
+    const kept = [
+      `.tmp-${process.pid}-0123456789abcdef`,
+      `.tmp-${process.ppid}-0123456789abcdef`,
+      ".tmp-images.json1",
+      "x",
+    ];
+    for (const name of [...kept, `.tmp-${gone}-0123456789abcdef`]) writeFileSync(join(sub, name), "");
+    await removeUnfinishedWrites(sub, join(dir, "missing"));
+    assert.deepEqual(readdirSync(sub).toSorted(), kept.toSorted());
   });
 });
 

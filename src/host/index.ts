@@ -1,4 +1,4 @@
-export { type AtomicWriteOptions, syncDirectory, writeFileAtomic } from "./atomic-write.ts";
+export { type AtomicWriteOptions, removeUnfinishedWrites, syncDirectory, writeFileAtomic } from "./atomic-write.ts";
 export { readBounded, readWhole } from "./bounded-read.ts";
 export type { KernelPath } from "./c-string.ts";
 export { boundingCapabilities, ownCapabilities } from "./capabilities.ts";

@@ -1,9 +1,9 @@
-import { Fault, isFault, type Logger, reasonOf, withStep } from "../base/index.ts";
+import { Fault, isFault, type Logger, Places, reasonOf, withStep } from "../base/index.ts";
 import type { Descriptor, Digest } from "../oci/index.ts";
 import type { RegistryClient, RegistrySource } from "../registry/index.ts";
 import type { StagedLayer, Store } from "../storage/index.ts";
 
-/** Layers fetched at once over all pulls. */
+/** Layers that one pull fetches at once. Pulls do not wait for each other: the registry of one of them may have stopped talking. */
 const downloadsAtOnce = 6;
 
 /** A layer of an image: where it is had, what it must unpack to, and its place in the chain. */
@@ -41,6 +41,10 @@ export interface FetchOptions {
   readonly counted: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 }
 
+interface LayerOptions extends FetchOptions {
+  readonly places: Places;
+}
+
 /**
  * Layers on their way into the store. Pulls that need the same layer share one download; a layer is unpacked while it arrives,
  * several at once, and put into the store when its parent is there.
@@ -56,8 +60,6 @@ export class LayerFlights {
   readonly #unclaimed = new Set<string>();
   /** Removals under way: what they remove must not be taken for being there. */
   readonly #removals = new Set<Promise<void>>();
-  #free = downloadsAtOnce;
-  readonly #waiting: (() => void)[] = [];
 
   constructor(store: Store, registry: Pick<RegistryClient, "blob">, log: Logger) {
     this.#store = store;
@@ -110,12 +112,13 @@ export class LayerFlights {
   async #fetchEach(plans: readonly LayerPlan[], options: FetchOptions): Promise<void> {
     const siblings = new AbortController();
     const signal = AbortSignal.any([options.signal, siblings.signal]);
+    const places = new Places(downloadsAtOnce);
     let failure: unknown;
     const arrivals: Promise<void>[] = [];
     let parent: Promise<void> = Promise.resolve();
     for (const plan of plans) {
       const below = parent;
-      parent = this.#ensure(plan, below, { ...options, signal });
+      parent = this.#ensure(plan, below, { ...options, signal, places });
       parent.catch((error: unknown) => {
         failure ??= error;
         // "cancelled", so that another pull that waits for one of these layers fetches it for itself.
@@ -130,7 +133,7 @@ export class LayerFlights {
     }
   }
 
-  async #ensure(plan: LayerPlan, below: Promise<void>, options: FetchOptions): Promise<void> {
+  async #ensure(plan: LayerPlan, below: Promise<void>, options: LayerOptions): Promise<void> {
     for (;;) {
       const going = this.#going.get(plan.id);
       if (going === undefined) break;
@@ -153,7 +156,7 @@ export class LayerFlights {
     }
   }
 
-  async #fetch(plan: LayerPlan, below: Promise<void>, options: FetchOptions): Promise<void> {
+  async #fetch(plan: LayerPlan, below: Promise<void>, options: LayerOptions): Promise<void> {
     if (await this.#store.hasLayer(plan.id)) {
       await below;
       return;
@@ -171,8 +174,8 @@ export class LayerFlights {
     }
   }
 
-  async #stage(plan: LayerPlan, { source, signal, counted }: FetchOptions): Promise<StagedLayer> {
-    await this.#take(signal);
+  async #stage(plan: LayerPlan, { source, signal, counted, places }: LayerOptions): Promise<StagedLayer> {
+    const leave = await places.take(signal);
     try {
       const blob = this.#registry.blob(source, plan.blob, { signal });
       const staged = await this.#store.stageLayer(counted(blob), { signal });
@@ -183,27 +186,7 @@ export class LayerFlights {
       signal.throwIfAborted();
       throw withStep(`layer ${plan.blob.digest}`, error);
     } finally {
-      this.#give();
+      leave();
     }
-  }
-
-  async #take(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return;
-    }
-    // A place is handed over directly; a waiter whose pull has ended hands it on.
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    if (signal.aborted) {
-      this.#give();
-      signal.throwIfAborted();
-    }
-  }
-
-  #give(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free += 1;
-    else next();
   }
 }

@@ -46,6 +46,14 @@ class Place implements AsyncDisposable {
 }
 
 describe("ResultCache", () => {
+  it("removes what a daemon that was killed was writing", async () => {
+    await using place = await Place.make();
+    await place.write(`.tmp-${2 ** 31 - 1}-0123456789abcdef`, "{");
+    await place.write("kept", "{}");
+    await place.cache.recover();
+    assert.deepEqual(await readdir(place.results), ["kept"]);
+  });
+
   it("writes what libcni writes, for root only", async () => {
     await using place = await Place.make();
     await place.cache.put(network, attachment, result);

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, Fault, reasonOf, withStep } from "../base/index.ts";
-import { readBounded, writeFileAtomic } from "../host/index.ts";
+import { readBounded, removeUnfinishedWrites, writeFileAtomic } from "../host/index.ts";
 import { jsonField, jsonList, jsonObject, jsonText } from "../oci/index.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Network } from "./config.ts";
@@ -65,6 +65,11 @@ export class ResultCache {
     } catch (error) {
       throw withStep(`writing the CNI result ${join(this.#directory, file)}`, error);
     }
+  }
+
+  /** Removes what a daemon that was killed was writing. */
+  async recover(): Promise<void> {
+    await removeUnfinishedWrites(this.#directory);
   }
 
   /** The attachments of one pod, by file name. Rejects only when the directory cannot be read. */

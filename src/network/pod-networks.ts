@@ -115,6 +115,7 @@ export function createPodNetworks(options: PodNetworksOptions): PodNetworks {
   return {
     async start() {
       for (const directory of [confDir, ...pluginDirs]) await makeDirectory(directory);
+      await deps.cache.recover();
       changes.start();
       await catalog.sync();
       await readiness.start();

@@ -113,6 +113,19 @@ describe("blob", () => {
     assert.equal(stuck.registry.countOf(url), 3);
   });
 
+  it("says how a connection broke", async () => {
+    const ways: readonly (readonly [words: RegExp, handler: Handler])[] = [
+      [/: the connection was closed in the middle of the answer/, resetAfter(bytes, 10)],
+      [/: the connection was closed before an answer came/, ({ socket }) => socket.end()],
+      [/: the connection was reset \(read ECONNRESET\)/, ({ socket }) => socket.resetAndDestroy()],
+    ];
+    for (const [words, handler] of ways) {
+      await using at = await bench({ attempts: 2 });
+      at.registry.trap(url, handler, 2);
+      await assert.rejects(at.download(), words);
+    }
+  });
+
   it("obeys Retry-After within bounds", async () => {
     await using at = await bench();
     at.registry.trap(url, (_request, response) =>

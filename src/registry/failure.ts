@@ -88,8 +88,17 @@ const transientErrnos: ReadonlySet<string> = new Set([
 /** Node tries several addresses and reports them as one AggregateError without words of its own. */
 function reasonOfSocket(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join("; ");
+  const reason = reasonOf(error);
+  if (errnoOf(error) === "ECONNRESET") return wordsOfBroken(reason);
   // the advice after the semicolon is about Node's command line
-  return reasonOf(error).replace(/; if the root CA is installed locally.*$/s, "");
+  return reason.replace(/; if the root CA is installed locally.*$/s, "");
+}
+
+/** What Node says of a connection that ends too soon is plain to who knows Node alone. */
+function wordsOfBroken(reason: string): string {
+  if (reason === "aborted") return "the connection was closed in the middle of the answer";
+  if (reason === "socket hang up") return "the connection was closed before an answer came";
+  return /^\w+ ECONNRESET\b/.test(reason) ? `the connection was reset (${reason})` : reason;
 }
 
 function remedyFor(error: unknown): string {

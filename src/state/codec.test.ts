@@ -170,7 +170,10 @@ describe("state.json", () => {
 
   it("that is no such document is refused", () => {
     for (const text of ["", "[]", '{"status":5}', '{"status":"stopped","started":"yesterday"}']) {
-      assert.throws(() => parseStateJson(Buffer.from(text)));
+      assert.throws(
+        () => parseStateJson(Buffer.from(text)),
+        (error) => isFault(error, "invalid"),
+      );
     }
   });
 });

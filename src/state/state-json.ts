@@ -1,4 +1,4 @@
-import { goZeroTime, nsFromRfc3339, rfc3339FromNs } from "../base/index.ts";
+import { Fault, goZeroTime, nsFromRfc3339, rfc3339FromNs } from "../base/index.ts";
 import { type JsonObject, jsonField, jsonObject, jsonText, parseJsonObject } from "../oci/index.ts";
 import type { KnownProcess } from "../runtime/index.ts";
 import type { Container, ContainerState } from "./container.ts";
@@ -96,7 +96,11 @@ function goTime(ns: bigint): string {
 
 function timeOf(body: JsonObject, key: string): bigint {
   const text = jsonText(body, key, "state.json");
-  return text === undefined ? 0n : nsFromRfc3339(text);
+  try {
+    return text === undefined ? 0n : nsFromRfc3339(text);
+  } catch (cause) {
+    throw new Fault("invalid", `state.json: ${key} is not a time`, { cause });
+  }
 }
 
 function integerOf(body: JsonObject, key: string): number | undefined {

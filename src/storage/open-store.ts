@@ -47,13 +47,15 @@ export interface OpenStoreOptions {
   /** For every lock, before Fault("deadline"). Default: a minute. */
   readonly lockTimeoutMs?: number;
   readonly layerLimits?: Partial<LayerLimits>;
-  /** Layers unpacked at the same time. Default: 2. */
+  /** Layers unpacked at the same time, those left out of account whose bytes do not come. Default: 2. */
   readonly unpackers?: number;
   /** Sync each layer to disk before its record says that it is complete. Default: no, as containers/storage. */
   readonly syncLayers?: boolean;
 }
 
 const idleWorkerMs = 15_000;
+/** How long a layer may keep others from being unpacked while none of its bytes come. */
+const unpackerPatienceMs = 500;
 
 /**
  * Opens the store in these directories, which are made if they are missing, and removes what crashed programs have left
@@ -75,7 +77,11 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     ...storeTables(paths, { clock, log, lockTimeoutMs }),
     driver: new OverlayDriver(paths, driverOptions, log),
     driverOptions,
-    workers: new LayerWorkers({ unpacking: options.unpackers ?? 2, idleMs: idleWorkerMs }),
+    workers: new LayerWorkers({
+      unpacking: options.unpackers ?? 2,
+      patienceMs: unpackerPatienceMs,
+      idleMs: idleWorkerMs,
+    }),
     meter: new DiskUsageMeter(),
     limits: { ...defaultLayerLimits, ...options.layerLimits },
     syncLayers: options.syncLayers ?? false,

@@ -1,17 +1,24 @@
 import { isFault, reasonOf } from "../base/index.ts";
-import { readMountTable } from "../host/index.ts";
+import { readMountTable, removeUnfinishedWrites } from "../host/index.ts";
 import { deleteContainer, unrecordedContainers } from "./containers.ts";
 import { LayerTrash } from "./layer-trash.ts";
 import { layerRecordTempDirs, type StoreParts } from "./store-parts.ts";
 import { removeStaleTempDirs } from "./temp-dir.ts";
 
 /**
- * Sets right what crashes have left: temporary directories nobody uses, layers that were being made or removed, counts of
- * mounts that are no more. Under the lock of the whole store.
+ * Sets right what crashes have left: files that were being written, temporary directories nobody uses, layers that were being
+ * made or removed, counts of mounts that are no more. Under the lock of the whole store.
  */
 export async function recoverStore(parts: StoreParts): Promise<void> {
   const { driver, paths, workers, log } = parts;
   const remove = (directory: string) => workers.remove(directory);
+  await removeUnfinishedWrites(
+    paths.layersDir,
+    paths.imagesDir,
+    paths.containersDir,
+    paths.mountsDir,
+    paths.driverHome,
+  );
   await removeStaleTempDirs(driver.tempDirs, remove, log);
   await removeStaleTempDirs(layerRecordTempDirs(paths), remove, log);
   await removeIncompleteLayers(parts);

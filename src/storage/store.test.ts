@@ -474,8 +474,19 @@ function storeTests(): void {
     mkdirSync(join(root, "overlay", lost.id, "diff"), { recursive: true });
     writeFileSync(layersFile, JSON.stringify([layer, lost]));
     unmount(join(root, "overlay", layerId, "merged"), { detach: true });
+    const places = ["overlay", "overlay-layers", "overlay-images", "overlay-containers"].map((name) =>
+      join(root, name),
+    );
+    const unfinished = [...places, join(tmp.path, "run/overlay-layers")].map((directory) =>
+      join(directory, `.tmp-${2 ** 31 - 1}-0123456789abcdef`),
+    );
+    for (const path of unfinished) writeFileSync(path, "");
     const again = await openTestStore(tmp.path);
     assert.deepEqual(leftovers(tmp.path), []);
+    assert.deepEqual(
+      unfinished.filter((path) => existsSync(path)),
+      [],
+    );
     assert.equal(await again.layer(lost.id), undefined);
     assert.equal(existsSync(join(root, "overlay", lost.id)), false);
     assert.equal(await again.hasLayer(id), true);

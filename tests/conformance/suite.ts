@@ -9,7 +9,7 @@ import { prepareHostForCritest } from "./prepare-host.ts";
 import { type CritestOptions, critestPath, runCritest } from "./run-critest.ts";
 import type { SpecResult } from "./specs.ts";
 
-const streaming = /^\[k8s\.io\] Streaming /;
+const streaming = /\[k8s\.io\] Streaming /; // ginkgo matches it against the name with that of the suite before it
 
 export interface CritestRun {
   readonly runtime: RuntimeName;

@@ -6,8 +6,10 @@ import { Crictl, noCrictl } from "../support/daemon/crictl.ts";
 import { type Daemon, type RuntimeName, startDaemon } from "../support/daemon/index.ts";
 import { differencesAfterSettling, takeInventory } from "../support/node/index.ts";
 import { cutOff, retried } from "./restart/creations.ts";
+import { damaged } from "./restart/damage.ts";
 import { endAlone, endOfInfra, endUnseen } from "./restart/ends.ts";
 import { killAtRandom } from "./restart/kills.ts";
+import { pullCutOff } from "./restart/pull.ts";
 import { survive } from "./restart/survivors.ts";
 
 /** For each runtime. */
@@ -59,6 +61,19 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
       "gives a client that gave up and asks again what it asked for first",
       leavesNothing(() => retried(runtime)),
     );
+
+    // The runtime has no part in these.
+    if (runtime === "crun") {
+      it(
+        "takes away what a pull that was cut off has left",
+        leavesNothing(() => pullCutOff(start, open)),
+      );
+
+      it(
+        "lists what it cannot read as lost, to be removed, and all the rest as it was",
+        leavesNothing(() => damaged(start, open)),
+      );
+    }
 
     it("leaves nothing half made wherever SIGKILL hits it", async (t) => {
       const seed = Number(process.env.CRIO_TS_SEED ?? 20_261);

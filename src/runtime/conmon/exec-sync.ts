@@ -1,9 +1,9 @@
-import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deadline, Fault, isFault, untilAborted } from "../../base/index.ts";
 import { adoptOrphan, type StartedProgram, startProgram } from "../../host/index.ts";
 import { type Process, runtimeJson } from "../../oci/index.ts";
+import { makeExecDirectory } from "../exec-directory.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
 import { readJsonLine } from "./json-line.ts";
 import { splitLog } from "./log-lines.ts";
@@ -47,7 +47,7 @@ export async function execSync(
   signal?: AbortSignal,
 ): Promise<ExecSyncResult> {
   if (options.timeoutSeconds < 0n) throw new Fault("invalid", "timeout cannot be negative");
-  const dir = await mkdtemp(join(tmpdir(), "crio-exec-"));
+  const dir = await makeExecDirectory();
   try {
     return await execIn(dir, handler, options, signal);
   } finally {

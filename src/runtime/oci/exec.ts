@@ -1,6 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Fault, reasonOf } from "../../base/index.ts";
 import {
@@ -14,6 +13,7 @@ import {
   terminalOf,
 } from "../../host/index.ts";
 import { type Process, runtimeJson } from "../../oci/index.ts";
+import { makeExecDirectory } from "../exec-directory.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
 
 /** How long a runtime may take to start a process in a container. */
@@ -50,7 +50,7 @@ export type ExecIo =
  * session's stderr says.
  */
 export async function startExec(handler: RuntimeHandler, options: ExecOptions): Promise<ExecSession> {
-  const dir = await mkdtemp(join(tmpdir(), "crio-exec-"));
+  const dir = await makeExecDirectory();
   try {
     await writeFile(join(dir, "process.json"), runtimeJson(options.process), { mode: 0o600 });
     return options.process.terminal === true

@@ -8,8 +8,10 @@ import { type WorkerJob, WorkerPool } from "./worker-pool.ts";
 export type UnpackPlan = Omit<ToWorker & { readonly is: "unpack" }, "is">;
 
 export interface LayerWorkersOptions {
-  /** Layers unpacked at the same time; further ones wait. */
+  /** Layers unpacked at the same time; further ones wait, but not for those whose bytes do not come. */
   readonly unpacking: number;
+  /** How long a layer's next bytes may take before another layer may go first. */
+  readonly patienceMs: number;
   readonly idleMs: number;
 }
 
@@ -19,10 +21,10 @@ export class LayerWorkers {
   /** Of its own, so that removing a container does not wait for the layers of a pull. */
   readonly #removers: WorkerPool;
 
-  constructor({ unpacking, idleMs }: LayerWorkersOptions) {
+  constructor({ unpacking, patienceMs, idleMs }: LayerWorkersOptions) {
     const file = workerFile(import.meta.url, "layer-worker");
-    this.#unpackers = new WorkerPool({ file, size: unpacking, idleMs });
-    this.#removers = new WorkerPool({ file, size: 1, idleMs });
+    this.#unpackers = new WorkerPool({ file, size: unpacking, patienceMs, idleMs });
+    this.#removers = new WorkerPool({ file, size: 1, patienceMs, idleMs });
   }
 
   /**
@@ -90,7 +92,8 @@ async function unpackWith(
   try {
     signal.throwIfAborted();
     worker.send({ is: "unpack", ...plan });
-    await forEachChunk(blob, interrupt, async (bytes) => {
+    const wait: Wait = (next) => worker.stepAside(interrupt.wait(next));
+    await forEachChunk(blob, wait, async (bytes) => {
       for (let at = 0; at < bytes.length; at += maxMessageBytes) await send(bytes.subarray(at, at + maxMessageBytes));
     });
     worker.send({ is: "end" });
@@ -100,15 +103,17 @@ async function unpackWith(
   }
 }
 
+type Wait = <T>(work: Promise<T>) => Promise<T>;
+
 async function forEachChunk(
   blob: AsyncIterable<Uint8Array>,
-  interrupt: Interrupt,
+  wait: Wait,
   take: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const chunks = blob[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await interrupt.wait(chunks.next());
+      const next = await wait(chunks.next());
       if (next.done === true) return;
       await take(next.value);
     }

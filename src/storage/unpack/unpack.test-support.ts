@@ -15,7 +15,7 @@ export interface TestLayer extends UnpackedLayer {
 /** A directory with a tree to unpack into, workers, and an outside that must stay as it is. Removed when disposed. */
 export class UnpackBench implements AsyncDisposable {
   readonly directory: string;
-  readonly workers = new LayerWorkers({ unpacking: 2, idleMs: 1000 });
+  readonly workers = new LayerWorkers({ unpacking: 2, patienceMs: 20, idleMs: 1000 });
   #count = 0;
 
   constructor(parent = tmpdir()) {

@@ -276,6 +276,21 @@ describe("unpacking a layer", () => {
       ],
     );
   });
+
+  it("waits for no layer whose bytes do not come, and goes on with it when they do", async () => {
+    const tar = tarOf({ name: "file", content: Buffer.alloc(100_000, 7) });
+    const more = Promise.withResolvers<void>();
+    const halting = async function* () {
+      yield tar.subarray(0, 50_000);
+      await more.promise;
+      yield tar.subarray(50_000);
+    };
+    const halted = [1, 2, 3, 4].map(() => bench.unpack(halting()));
+    const { diffSha256 } = await bench.unpack(tar);
+    assert.equal(diffSha256, sha256(tar));
+    more.resolve();
+    for (const layer of await Promise.all(halted)) assert.equal(layer.diffSha256, sha256(tar));
+  });
 });
 
 const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4]);

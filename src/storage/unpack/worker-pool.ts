@@ -1,6 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { Fault } from "../../base/index.ts";
-import { Places } from "./places.ts";
+import { Fault, Places } from "../../base/index.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 /** A layer worker for the length of one job. */
@@ -11,14 +10,21 @@ export interface WorkerJob {
   onMessage: (message: FromWorker) => void;
   /** Rejects when the worker dies, with a Fault that says so. */
   readonly died: Promise<never>;
+  /**
+   * Waits for `work`, while which the worker has nothing to do. When that takes long, another job may begin in the meantime, and
+   * this one goes on when it has a place again.
+   */
+  stepAside<T>(work: Promise<T>): Promise<T>;
 }
 
 const jobEnds: ReadonlySet<FromWorker["is"]> = new Set(["unpacked", "removed", "failed"]);
 
 export interface WorkerPoolOptions {
   readonly file: URL;
-  /** Workers at most; further jobs wait. */
+  /** Workers with something to do at most; further jobs wait. */
   readonly size: number;
+  /** How long a job may have nothing to do and keep its place. */
+  readonly patienceMs: number;
   /** How long a worker without a job is kept. */
   readonly idleMs: number;
 }
@@ -47,10 +53,24 @@ export class WorkerPool {
 
   /** Runs `job` with a worker of its own. Rejects with what `job` rejects with, or with the signal's reason while waiting. */
   async run<T>(job: (worker: WorkerJob) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const leave = await this.#places.take(signal);
+    let leave = await this.#places.take(signal);
+    const stepAside = async <W>(work: Promise<W>): Promise<W> => {
+      let isAside = false;
+      const patience = setTimeout(() => {
+        isAside = true;
+        leave();
+      }, this.#options.patienceMs);
+      try {
+        const result = await work;
+        if (isAside) leave = await this.#places.take(signal);
+        return result;
+      } finally {
+        clearTimeout(patience);
+      }
+    };
     try {
       if (this.#closed) throw new Fault("unavailable", "the store is closed");
-      return await this.#runIn(this.#takeIdle() ?? this.#start(), job);
+      return await this.#runIn(this.#takeIdle() ?? this.#start(), stepAside, job);
     } finally {
       leave();
     }
@@ -64,7 +84,11 @@ export class WorkerPool {
     await Promise.all([...idle.map(({ worker }) => worker), ...this.#busy].map((worker) => worker.terminate()));
   }
 
-  async #runIn<T>(worker: Worker, job: (worker: WorkerJob) => Promise<T>): Promise<T> {
+  async #runIn<T>(
+    worker: Worker,
+    stepAside: WorkerJob["stepAside"],
+    job: (worker: WorkerJob) => Promise<T>,
+  ): Promise<T> {
     const { promise: died, reject: onDeath } = Promise.withResolvers<never>();
     died.catch(() => {}); // it may die when nobody is looking any more
     const onError = (error: Error) => onDeath(faultOfDeath(error));
@@ -73,6 +97,7 @@ export class WorkerPool {
       send: (message, transfer = []) => worker.postMessage(message, transfer),
       onMessage: () => {},
       died,
+      stepAside,
     };
     let isOver = false;
     const onMessage = (message: FromWorker) => {

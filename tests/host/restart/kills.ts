@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Crictl } from "../../support/daemon/crictl.ts";
 import type { Daemon } from "../../support/daemon/index.ts";
 import { fixtureNames } from "../../support/fixtures/index.ts";
 import { compareInventories, type Inventory, takeInventory } from "../../support/node/index.ts";
+import { crioBinary } from "../../support/paths.ts";
 import { idsOf, podState, statusOf } from "./watch.ts";
 
 const settleMs = 5_000;
@@ -18,9 +24,10 @@ export interface KillsOptions {
 }
 
 /**
- * Lives of pods, from runp to rmp, cut off by SIGKILL of the daemon at random instants, which the seed repeats as far as the machine does.
- * After each, what the next daemon lists is whole: what is ready can be used, all can be removed, and then nothing is left over. The
- * names are the same in every life: none stays taken.
+ * Lives of pods, from runp to rmp, cut off by the end of the daemon at random instants, which the seed repeats as far as the machine
+ * does: by SIGKILL, now and then by SIGTERM; and now and then the next daemon is killed too, while it sets things right. After each, what
+ * the daemon lists is whole: what is ready can be used, all can be removed, and then nothing is left over. The names are the same in
+ * every life: none stays taken.
  */
 export async function killAtRandom({ start, open, kills, seed, log }: KillsOptions): Promise<void> {
   const random = randomNumbers(seed);
@@ -36,13 +43,17 @@ export async function killAtRandom({ start, open, kills, seed, log }: KillsOptio
     const lengthMs = performance.now() - startedMs;
     for (let kill = 1; kill <= kills; kill++) {
       const atMs = random() * lengthMs * 1.05;
+      const signal = random() < 0.25 ? "SIGTERM" : "SIGKILL";
+      const startUpMs = random() < 0.3 ? random() * 1_000 : undefined;
       let killed = false;
       const doing = lives.map((life) => live(crictl, life, { killed: () => killed }));
       await sleep(atMs);
       killed = true;
-      await daemon.stop("SIGKILL");
-      const reached = await Promise.all(doing);
-      const when = `kill ${kill} of seed ${seed}, at ${Math.round(atMs)} of ${Math.round(lengthMs)} ms, during ${reached.join(" and ")}`;
+      assert.equal(await daemon.stop(signal), signal === "SIGKILL" ? signal : 0);
+      const reached = (await Promise.all(doing)).join(" and ");
+      if (startUpMs !== undefined) await startAndKill(daemon, startUpMs);
+      const again = startUpMs === undefined ? "" : `, and ${Math.round(startUpMs)} ms after the next start`;
+      const when = `${signal} ${kill} of seed ${seed}, at ${Math.round(atMs)} of ${Math.round(lengthMs)} ms, during ${reached}${again}`;
       log(when);
       daemon = await start(daemon);
       const found = await takeStock(crictl, lives).catch((error: unknown) => {
@@ -56,11 +67,21 @@ export async function killAtRandom({ start, open, kills, seed, log }: KillsOptio
   }
 }
 
+/** A daemon in the place of the one that was killed, which does not get far. */
+async function startAndKill({ dir }: Daemon, afterMs: number): Promise<void> {
+  const child = spawn(crioBinary, ["--config", join(dir, "crio.conf"), "--config-dir", ""], { stdio: "ignore" });
+  const ended = once(child, "exit");
+  await sleep(afterMs);
+  child.kill("SIGKILL");
+  await ended;
+}
+
 /** What is there now and was not before, but for the daemon, when all has settled. */
 async function leaksOf(before: Inventory, daemon: Daemon): Promise<readonly string[]> {
   for (const until = Date.now() + settleMs; ; await sleep(100)) {
     const differences = compareInventories(before, await takeInventory());
-    const leaks = differences.filter((line) => !line.endsWith(`(pid ${daemon.pid})`));
+    const files = (await readdir(tmpdir())).filter((name) => name.startsWith("crio-"));
+    const leaks = [...differences, ...files].filter((line) => !line.endsWith(`(pid ${daemon.pid})`));
     if (leaks.length === 0 || Date.now() > until) return leaks;
   }
 }
@@ -97,6 +118,7 @@ async function live(crictl: Crictl, life: Life, watch: { readonly killed: () => 
     const pod = await run("runp", "runp", podFile);
     const one = await run("create", "create", pod, first, podFile);
     await run("start", "start", one);
+    await run("exec", "exec", "--sync", one, "sleep", "0.2");
     const two = await run("second create", "create", pod, second, podFile);
     await run("second start", "start", two);
     await run("stop", "stop", "--timeout", "5", one);

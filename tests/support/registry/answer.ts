@@ -28,12 +28,19 @@ export function errorAnswer(
   return jsonAnswer(status, { errors: [{ code, message }] }, headers);
 }
 
+export interface SendOptions {
+  readonly fault?: Fault | undefined;
+  /** The head alone is asked for. */
+  readonly head: boolean;
+  /** Resets the connection below. */
+  readonly reset: () => void;
+}
+
 /** Sends an answer, spoilt by `fault` where there is one. A HEAD request gets the head alone. */
 export async function send(
   response: ServerResponse,
   plain: Answer,
-  fault: Fault | undefined,
-  head: boolean,
+  { fault, head, reset }: SendOptions,
 ): Promise<void> {
   const answer = fault === undefined ? plain : spoilt(plain, fault);
   response.on("error", () => {}); // a client that goes away mid-answer is no news
@@ -46,7 +53,9 @@ export async function send(
     case "stall":
     case "reset":
     case "truncate":
-      await breakOff(response, answer.body.subarray(0, fault.afterBytes), fault.is);
+      await sendBeginning(response, answer.body.subarray(0, fault.afterBytes));
+      if (fault.is === "reset") reset();
+      if (fault.is === "truncate") response.socket?.end();
       return;
     case "slow":
       await trickle(response, answer.body, fault.bytesPerSecond);
@@ -81,16 +90,10 @@ function spoilt(answer: Answer, fault: Fault): Answer {
   }
 }
 
-/** Sends the beginning; what follows depends on how it breaks. A stall lasts until the client or the server closes. */
-async function breakOff(
-  response: ServerResponse,
-  beginning: Buffer,
-  how: "stall" | "reset" | "truncate",
-): Promise<void> {
+/** What follows depends on how it breaks; a stall lasts until the client or the server closes. */
+async function sendBeginning(response: ServerResponse, beginning: Buffer): Promise<void> {
   response.flushHeaders();
   await new Promise<void>((resolve) => response.write(beginning.length > 0 ? beginning : "", () => resolve()));
-  if (how === "reset") response.socket?.resetAndDestroy();
-  if (how === "truncate") response.socket?.end();
 }
 
 async function trickle(response: ServerResponse, body: Buffer, bytesPerSecond: number): Promise<void> {

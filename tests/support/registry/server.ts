@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { errorAnswer, send } from "./answer.ts";
 import { Authority, type AuthRule } from "./auth.ts";
 import { answerControl, controlPath } from "./control.ts";
@@ -58,17 +58,17 @@ export async function startRegistry({ listeners, folder }: RegistryOptions): Pro
     setAuth: (rules: readonly AuthRule[]) => authority.set(rules),
     takeRequests: () => seen.splice(0),
   };
-  const handle = async (request: IncomingMessage, response: ServerResponse, secure: boolean): Promise<void> => {
+  const handle: Handler = async (request, response, { secure, reset }) => {
     const { method = "GET", headers } = request;
     const url = new URL(request.url ?? "/", `${secure ? "https" : "http"}://${headers.host ?? "localhost"}`);
     if (url.pathname.startsWith(controlPath))
-      return send(response, await answerControl(controls, request, url), undefined, false);
+      return send(response, await answerControl(controls, request, url), { head: false, reset });
     const line = { method, host: headers.host ?? "", path: url.pathname };
     const answer = await answerRegistry(routes, request, url);
     const fault = faults.next(line);
     if (seen.length < seenLimit)
       seen.push({ ...line, status: fault?.is === "status" ? fault.status : answer.status, secure });
-    await send(response, answer, fault, method === "HEAD");
+    await send(response, answer, { fault, head: method === "HEAD", reset });
   };
   const servers = await Promise.all(listeners.map((listener) => listen(listener, handle)));
   return {
@@ -81,16 +81,30 @@ export async function startRegistry({ listeners, folder }: RegistryOptions): Pro
   };
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse, secure: boolean) => Promise<void>;
+type Handler = (request: IncomingMessage, response: ServerResponse, connection: Connection) => Promise<void>;
+
+interface Connection {
+  readonly secure: boolean;
+  readonly reset: () => void;
+}
 
 function listen({ host, port, tls }: Listener, handle: Handler): Promise<Server> {
+  // A TLS socket cannot be reset, but the TCP socket below it, which has the same port.
+  const sockets = new Map<number | undefined, Socket>();
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    handle(request, response, tls !== undefined).catch((error) => {
-      if (!response.headersSent) void send(response, errorAnswer(500, "UNKNOWN", String(error)), undefined, false);
+    const reset = () => sockets.get(request.socket.remotePort)?.resetAndDestroy();
+    handle(request, response, { secure: tls !== undefined, reset }).catch((error) => {
+      if (!response.headersSent)
+        void send(response, errorAnswer(500, "UNKNOWN", String(error)), { head: false, reset });
     });
   };
   const server =
     tls === undefined ? createServer(onRequest) : createTlsServer({ cert: tls.certificate, key: tls.key }, onRequest);
+  server.on("connection", (socket) => {
+    const { remotePort } = socket;
+    sockets.set(remotePort, socket);
+    socket.once("close", () => sockets.delete(remotePort));
+  });
   return new Promise((resolve, reject) => {
     server.once("error", (error) =>
       reject(new Error(`the registry cannot listen on ${host}:${port}: ${error.message}`)),
