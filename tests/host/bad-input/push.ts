@@ -73,3 +73,52 @@ function manifestTypeOf(bytes: Uint8Array): string | undefined {
   const { mediaType } = JSON.parse(Buffer.from(bytes).toString()) as { readonly mediaType?: string }; // of our own making
   return mediaType;
 }
+
+const types = {
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  config: "application/vnd.oci.image.config.v1+json",
+  layer: "application/vnd.oci.image.layer.v1.tar",
+} as const;
+
+/** What a manifest of ours says, to be spoilt. */
+export interface RawManifest {
+  readonly schemaVersion: number;
+  readonly mediaType: string;
+  readonly config: { readonly mediaType: string; readonly digest: string; readonly size: number };
+  readonly layers: readonly { readonly mediaType: string; readonly digest: string; readonly size: number }[];
+}
+
+export interface RawImage {
+  /** Blobs as they are sent, which need not be archives. */
+  readonly layers: readonly Buffer[];
+  /** Digests of the archives. Default: those of the blobs, which are not compressed then. */
+  readonly diffIds?: readonly string[];
+  /** Changes the manifest before it is pushed; bytes are taken as they are. */
+  readonly spoil?: (manifest: RawManifest) => unknown;
+  readonly mediaType?: string;
+}
+
+/** Pushes an image blob by blob, with whatever is wrong with it; resolves with the name to pull it by. */
+export async function pushRaw(repository: string, image: RawImage): Promise<string> {
+  const { layers, diffIds = layers.map(digestOf), spoil = (manifest) => manifest, mediaType = types.manifest } = image;
+  const config = {
+    created: "2024-01-01T00:00:00Z",
+    ...platform,
+    config: {},
+    rootfs: { type: "layers", diff_ids: diffIds },
+  };
+  const describe = async (type: string, bytes: Buffer) => ({
+    mediaType: type,
+    digest: await pushBlob(repository, bytes),
+    size: bytes.length,
+  });
+  const manifest: RawManifest = {
+    schemaVersion: 2,
+    mediaType: types.manifest,
+    config: await describe(types.config, Buffer.from(JSON.stringify(config))),
+    layers: await Promise.all(layers.map((bytes) => describe(types.layer, bytes))),
+  };
+  const spoilt = spoil(manifest);
+  const bytes = spoilt instanceof Uint8Array ? spoilt : Buffer.from(JSON.stringify(spoilt));
+  return await pushManifest(repository, { bytes, mediaType });
+}
