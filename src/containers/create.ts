@@ -86,10 +86,12 @@ async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creat
     throw new Fault("exists", `error reserving ctr name ${name} for id ${id}: name is reserved`);
   undo.addRecord(`name ${name}`, () => deps.names.release(name, id));
   creation.stage = "container storage creation";
-  await deps.store.createContainer({ id, names: [name], imageId: plan.image.id, metadata: storeMetadata(plan) });
+  // Before it is there: on a full disk the store cannot take back all that it had begun.
   undo.addRecord("store", () => deps.store.deleteContainer(id));
+  await deps.store.createContainer({ id, names: [name], imageId: plan.image.id, metadata: storeMetadata(plan) });
   creation.stage = "container storage start";
   await prepareLog(plan.log);
+  undo.add("root file system", () => deps.store.unmountContainer(id));
   return await deps.store.mountContainer(id);
 }
 

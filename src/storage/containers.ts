@@ -174,7 +174,12 @@ export async function mountContainer(parts: StoreParts, id: string): Promise<str
         await parts.driver.mount(layerId, { label, mountOptions, volatile });
       }
       draft.set({ id: layerId, path, count: count + 1 });
-      await draft.save();
+      try {
+        await draft.save();
+      } catch (error) {
+        if (!isMounted) await parts.driver.unmount(layerId); // a full disk: nobody would know of the mount
+        throw error;
+      }
       return path;
     });
   });
@@ -201,6 +206,7 @@ export async function unmountContainer(
       if (mount === undefined && !isMounted) return;
       const left = countDown && isMounted ? (mount?.count ?? 1) - 1 : 0;
       if (left <= 0 && isMounted) await parts.driver.unmount(layerId);
+      if (mount === undefined && left <= 0) return;
       draft.set({ id: layerId, path: parts.driver.mountPoint(layerId), count: Math.max(0, left) });
       await draft.save();
     }),

@@ -83,10 +83,12 @@ export async function createUnderConmon(
   const said = collectTail(stderr);
   try {
     start.on("error", () => {}); // conmon that died says so on the sync pipe
+    const answer = readJsonLine(sync, limit); // from now on: a stream that has ended does not say so twice
+    answer.catch(() => {});
     await untilAborted(placeUnlessEnded(conmon.pid, options), limit);
     start.end(Buffer.from([0]));
-    const message = await readJsonLine(sync, limit).catch(async (error: unknown) => {
-      throw limit.aborted ? error : await noAnswer(handler.monitor.path, { conmon, stderr, said }, error);
+    const message = await answer.catch(async (error: unknown) => {
+      throw limit.aborted ? error : await noAnswer(handler, { conmon, stderr, said }, error);
     });
     const pid = message.pid;
     if (typeof pid !== "number" || !(pid > 0)) {
@@ -135,20 +137,31 @@ async function placeUnlessEnded(pid: number, { placeMonitor }: CreateOptions): P
   }
 }
 
-/** The Fault of a conmon that says nothing, or nothing that makes sense: with how it ended, and its words on stderr. */
+/**
+ * The Fault of a conmon that says nothing, or nothing that makes sense: with how it ended, and its words on stderr. One that has left
+ * the rest to its child has ended well; the child, or the runtime, was killed then.
+ */
 async function noAnswer(
-  path: string,
+  { monitor, path }: RuntimeHandler,
   { conmon, stderr, said }: { readonly conmon: StartedProgram; readonly stderr: Socket; readonly said: () => string },
   error: unknown,
 ): Promise<Fault> {
   const { promise: patience, resolve } = Promise.withResolvers<undefined>();
   const timer = setTimeout(resolve, endPatienceMs, undefined);
   const closed = stderr.closed ? undefined : new Promise((done) => stderr.once("close", done));
-  const ended = Promise.all([conmon.exited, closed]).then(([exit]) => exitStatusText(exit));
-  const how = await Promise.race([ended, patience]);
+  const ended = Promise.all([conmon.exited, closed]).then(([exit]) => exit);
+  const exit = await Promise.race([ended, patience]);
   clearTimeout(timer);
-  const words = [reasonOf(error), how, said().trim()].filter((part) => part !== undefined && part !== "");
-  return new Fault("failed", `container create failed: ${path}: ${words.join(": ")}`, { cause: error });
+  const how = exit === undefined || (exit.is === "exited" && exit.code === 0) ? "" : exitStatusText(exit);
+  const words = [reasonOf(error), how, complaintsIn(said())].filter((part) => part !== "");
+  const command = `${monitor.path} -r ${path}`;
+  return new Fault("failed", `container create failed: ${command}: ${words.join(": ")}`, { cause: error });
+}
+
+/** Without what it says at log levels such as debug, `[conmon:d]: …`. */
+function complaintsIn(said: string): string {
+  const lines = said.split("\n").filter((line) => !/^\[conmon:[dit]\]/.test(line));
+  return lines.join("\n").trim();
 }
 
 async function known(pid: number): Promise<KnownProcess> {
