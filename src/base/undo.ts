@@ -20,8 +20,8 @@ export class Undo {
   }
 
   /**
-   * For the record by which all the rest is found again: it is undone last, and stays when anything else could not be undone, so that
-   * somebody can go on from there.
+   * For the record by which all the rest is found again: it is undone last, and stays when anything else, or a record added after it,
+   * could not be undone, so that somebody can go on from there.
    */
   addRecord(what: string, undo: () => Promise<void> | void): void {
     this.#records.push({ what, undo });
@@ -37,7 +37,7 @@ export class Undo {
   async run(): Promise<void> {
     const [steps, records] = [this.#steps.splice(0), this.#records.splice(0)];
     const failures = await undoEach(steps);
-    if (failures.length === 0) failures.push(...(await undoEach(records)));
+    if (failures.length === 0) failures.push(...(await undoInTurn(records)));
     if (failures.length === 0) return;
     const list = failures.map(({ what, error }) => `${what}: ${reasonOf(error)}`).join("; ");
     throw new Fault("failed", `undoing failed for ${list}`, { cause: failures[0]?.error });
@@ -60,4 +60,13 @@ async function undoEach(steps: readonly Step[]): Promise<Failure[]> {
     }
   }
   return failures;
+}
+
+/** The last one first, up to the first that fails. */
+async function undoInTurn(steps: readonly Step[]): Promise<Failure[]> {
+  for (const step of steps.toReversed()) {
+    const failures = await undoEach([step]);
+    if (failures.length > 0) return failures;
+  }
+  return [];
 }

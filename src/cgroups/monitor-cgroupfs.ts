@@ -2,6 +2,7 @@ import { Fault } from "../base/index.ts";
 import { parseCpuList } from "./cpu-list.ts";
 import { weightFromShares } from "./cpu-weight.ts";
 import type { CgroupHost } from "./hierarchy.ts";
+import { killAll } from "./kill.ts";
 import { makeCgroup } from "./make.ts";
 import { givenResources, type MonitorPlacement, type MonitorResources } from "./monitor-plan.ts";
 import { moveProcess } from "./move.ts";
@@ -39,13 +40,15 @@ export async function placeMonitorByCgroupfs(host: CgroupHost, placement: Monito
   }
 }
 
-/** Removes that cgroup; what is not there is fine. */
+/** Removes that cgroup, ending first what the monitor left in it, such as the child of a runtime that hung; what is not there is fine. */
 export async function removeMonitorByCgroupfs(
   host: CgroupHost,
   monitor: Pick<MonitorPlacement, "containerId" | "parent">,
   options?: CleanupOptions,
 ): Promise<void> {
-  await removeTree(host, monitorPath(monitor), options);
+  const path = monitorPath(monitor);
+  await killAll(host, path, options);
+  await removeTree(host, path, options);
 }
 
 function monitorPath({ parent, containerId }: Pick<MonitorPlacement, "containerId" | "parent">): CgroupPath {

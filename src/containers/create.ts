@@ -88,6 +88,8 @@ async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creat
   undo.addRecord(`name ${name}`, () => deps.names.release(name, id));
   creation.stage = "container storage creation";
   const { userNamespace } = plan.pod.record;
+  // Before it is there: on a full disk the store cannot take back all that it had begun.
+  undo.addRecord("store", () => deps.store.deleteContainer(id));
   await deps.store.createContainer({
     id,
     names: [name],
@@ -95,9 +97,9 @@ async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creat
     metadata: storeMetadata(plan),
     ...(userNamespace === undefined ? {} : { mappings: userNamespace }),
   });
-  undo.addRecord("store", () => deps.store.deleteContainer(id));
   creation.stage = "container storage start";
   await prepareLog(plan.log);
+  undo.add("root file system", () => deps.store.unmountContainer(id));
   return await deps.store.mountContainer(id, mountOptionsIn(plan.pod.record));
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { Fault, isFault, silentLogger } from "../base/index.ts";
 import { createPodNetworks, type PodNetworks, type PodNetworksOptions } from "./pod-networks.ts";
 import { addressAnswer, failAnswer, ScriptedPlugins } from "./scripted-plugins.ts";
@@ -259,12 +260,41 @@ describe("detach", () => {
     assert.deepEqual((await node.order()).slice(-2), ["two DEL", "one DEL"]);
     assert.deepEqual(await node.cached(), []);
   });
+});
 
-  it("forgets a pod on demand", async () => {
-    await using node = await Node.make();
-    await node.pods.attach(pod("p1"));
-    await node.pods.forget({ id: "p1" });
-    assert.deepEqual(await node.cached(), []);
+describe("abandon", () => {
+  const until = async (what: string, holds: () => Promise<boolean>) => {
+    for (let left = 250; !(await holds()); left--) {
+      assert.ok(left > 0, `not within five seconds: ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const untilCached = (node: Node, files: readonly string[]) =>
+    until(files.join(" "), async () => isDeepStrictEqual(await node.cached(), files));
+
+  it("gives a pod's network back once the plugins have done something for another pod", async () => {
+    await using node = await Node.make({ cniVersion: "1.0.0", disableCheck: true });
+    for (const id of ["gone", "other"]) await node.pods.attach(pod(id));
+    await node.plugin("one", { DEL: failAnswer(100, "busy") });
+    assert.match((await faultOf(node.pods.detach(pod("gone")))).message, /busy/);
+    node.pods.abandon(pod("gone"));
+    await faultOf(node.pods.detach(pod("other")));
+    assert.deepEqual(await node.cached(), ["pods-gone-eth0", "pods-other-eth0"]);
+    await node.plugin("one");
+    await node.pods.detach(pod("other"));
+    await untilCached(node, []);
+  });
+
+  it("keeps on while they fail", async () => {
+    await using node = await Node.make({ cniVersion: "1.0.0", disableCheck: true });
+    await node.pods.attach(pod("gone"));
+    await node.plugin("one", { DEL: failAnswer(100, "busy") });
+    node.pods.abandon(pod("gone"));
+    await node.pods.attach(pod("other"));
+    await until("tried again", async () => (await node.order()).includes("one DEL"));
+    await node.plugin("one");
+    await node.pods.attach(pod("third"));
+    await untilCached(node, ["pods-other-eth0", "pods-third-eth0"]);
   });
 });
 

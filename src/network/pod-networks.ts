@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { deadline, Fault, KeyedLock, type Logger, withStep } from "../base/index.ts";
 import { findProgram, runProgram } from "../host/index.ts";
+import { Abandoned } from "./abandoned.ts";
 import { attachTo, deleteTimeoutMs } from "./attach.ts";
 import { attachmentOf, type PodNetworkIdentity } from "./attachment.ts";
 import { ResultCache } from "./cache.ts";
@@ -65,8 +66,11 @@ export interface PodNetworks {
   endPlugins(pod: Pick<PodNetworkIdentity, "id">): Promise<void>;
   /** What `attach` answered, from the result cache; undefined when there is no usable result. Runs no plugin. */
   cached(pod: Pick<PodNetworkIdentity, "id">): Promise<PodNetwork | undefined>;
-  /** Removes a pod's files from the result cache, when DEL has failed and never will succeed. */
-  forget(pod: Pick<PodNetworkIdentity, "id">): Promise<void>;
+  /**
+   * Notes that a pod goes although DEL has failed. It is tried again whenever another pod's ADD or DEL has just succeeded, and by the
+   * collection of garbage after a restart.
+   */
+  abandon(pod: PodNetworkIdentity): void;
   /**
    * Releases what belongs to no pod, alone: no attach or detach meanwhile. At most 30 s. `pods` is asked once that is so.
    * Pods attached since `start` are never garbage, listed or not.
@@ -112,6 +116,24 @@ export function createPodNetworks(options: PodNetworksOptions): PodNetworks {
     }
   }
 
+  async function detach(
+    pod: PodNetworkIdentity,
+    { signal, timeoutMs = deleteTimeoutMs }: AttachOptions = {},
+  ): Promise<void> {
+    await forPod(`${pod.namespace}_${pod.name}`, "removing", { signal, timeoutMs }, async (call) => {
+      await detachAll(deps, pod, call);
+      attachedHere.delete(pod.id);
+    });
+  }
+
+  const abandoned = new Abandoned((pod) => detach(pod, { signal: stopping.signal }), log);
+
+  /** Passes on what a plugin did; now that they work, it is time for what they did not do. */
+  function done<T>(result: T): T {
+    if (!stopping.signal.aborted) void abandoned.retry();
+    return result;
+  }
+
   return {
     async start() {
       for (const directory of [confDir, ...pluginDirs]) await makeDirectory(directory);
@@ -139,17 +161,12 @@ export function createPodNetworks(options: PodNetworksOptions): PodNetworks {
           attachedHere.delete(pod.id);
           throw error;
         }
-      }),
-    detach: (pod, { signal, timeoutMs = deleteTimeoutMs } = {}) =>
-      forPod(`${pod.namespace}_${pod.name}`, "removing", { signal, timeoutMs }, async (call) => {
-        await detachAll(deps, pod, call);
-        attachedHere.delete(pod.id);
-      }),
+      }).then(done),
+    detach: (pod, options) => detach(pod, options).then(done),
     endPlugins: ({ id }) => endPlugins(id),
     cached: ({ id }) => cachedNetwork(deps.cache, id),
-    forget: async ({ id }) => {
-      await deps.cache.forget(id);
-      attachedHere.delete(id);
+    abandon(pod) {
+      abandoned.add(pod);
     },
     async collectGarbage(list, { signal, timeoutMs = collectTimeoutMs } = {}) {
       using limited = deadline(timeoutMs, "collecting CNI garbage", signal);

@@ -13,7 +13,7 @@ const detachTimeoutMs = 60_000;
 /**
  * Gives back a pod's network, and marks that. Idempotent. Rejects with the plugin's words; the pod's record stays then, and
  * whoever stops or removes it next tries again. Once the namespace is gone, and with it the interface, a plugin that still fails is
- * not waited for any longer: what it keeps is left to the garbage collection of networks.
+ * not waited for any longer: it is asked again when it works.
  */
 export async function releaseNetwork(deps: PodDeps, record: PodRecord): Promise<void> {
   if (record.hostNetwork) return;
@@ -25,6 +25,7 @@ export async function releaseNetwork(deps: PodDeps, record: PodRecord): Promise<
   } catch (error) {
     const fault = withStep(`network teardown failed for pod sandbox ${record.name}(${record.id})`, error);
     if (await isThere(record.namespaces.net)) throw fault;
+    deps.networks.abandon(networkIdentity(record));
     deps.log.warn("giving up on a network whose pod has no namespace any more", {
       pod: record.id,
       error: fault.message,

@@ -110,8 +110,9 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
   }
   creation.stage = "sandbox storage creation";
   const pause = record.hasInfraProcess ? await pauseImage(deps) : undefined;
-  await createInStore(deps, plan, pause);
+  // Before it is there: on a full disk the store cannot take back all that it had begun.
   undo.addRecord("store", () => deps.store.deleteContainer(record.id));
+  await createInStore(deps, plan, pause);
   undo.add("log directory", () => removeEmptyLogDirectory(deps, record));
   await makeLogDirectory(record.logDirectory);
 

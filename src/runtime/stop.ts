@@ -25,6 +25,8 @@ export class StopLoop {
   readonly #target: StopTarget;
   readonly #log: Logger;
   #killAtMs: number;
+  /** When the next SIGKILL is due, once there was one. */
+  #nextKillMs = 0;
   #wake: () => void = () => {};
   /** Resolves when the process is gone. */
   readonly done: Promise<void>;
@@ -36,11 +38,10 @@ export class StopLoop {
     this.done = this.#run();
   }
 
-  /** Another caller's patience: it counts only when it ends earlier. */
+  /** Another caller's patience: it counts only when it ends earlier. Where killing has begun, it is tried again at once. */
   shorten(timeoutMs: number): void {
-    const at = performance.now() + timeoutMs;
-    if (at >= this.#killAtMs) return;
-    this.#killAtMs = at;
+    this.#killAtMs = Math.min(this.#killAtMs, performance.now() + timeoutMs);
+    this.#nextKillMs = 0;
     this.#wake();
   }
 
@@ -64,8 +65,8 @@ export class StopLoop {
     let warnAtMs = performance.now() + blockedWarningMs;
     while (await this.#isAlive()) {
       await this.#quietly("killing", () => killInRuntime(handler, id, "KILL"));
-      const nextKillMs = performance.now() + repeatMs;
-      while (performance.now() < nextKillMs) {
+      this.#nextKillMs = performance.now() + repeatMs;
+      while (performance.now() < this.#nextKillMs) {
         if (!(await this.#isAlive())) return;
         await this.#pause(Math.min(pollMs, repeatMs));
       }

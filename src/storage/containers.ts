@@ -206,7 +206,12 @@ export async function mountContainer(parts: StoreParts, id: string, options: Mou
         await parts.driver.mount(layerId, { label, mountOptions, volatile, userNamespace });
       }
       draft.set({ id: layerId, path, count: count + 1 });
-      await draft.save();
+      try {
+        await draft.save();
+      } catch (error) {
+        if (!isMounted) await parts.driver.unmount(layerId); // a full disk: nobody would know of the mount
+        throw error;
+      }
       return path;
     });
   });
@@ -233,6 +238,7 @@ export async function unmountContainer(
       if (mount === undefined && !isMounted) return;
       const left = countDown && isMounted ? (mount?.count ?? 1) - 1 : 0;
       if (left <= 0 && isMounted) await parts.driver.unmount(layerId);
+      if (mount === undefined && left <= 0) return;
       draft.set({ id: layerId, path: parts.driver.mountPoint(layerId), count: Math.max(0, left) });
       await draft.save();
     }),

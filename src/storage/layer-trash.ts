@@ -74,7 +74,8 @@ export class LayerTrash {
       const mount = draft.get(id);
       if (mount === undefined && !(await driver.isMounted(id))) return;
       await driver.unmount(id);
-      draft.set({ id, path: mount?.path ?? "", count: 0 });
+      if (mount === undefined) return;
+      draft.set({ id, path: mount.path, count: 0 });
       await draft.save();
     });
   }

@@ -1,12 +1,23 @@
 import { readFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
-import { deadline, Fault, untilAborted } from "../../base/index.ts";
-import { adoptOrphan, readProcess, sendSignal, startProgram } from "../../host/index.ts";
+import { deadline, Fault, reasonOf, untilAborted } from "../../base/index.ts";
+import {
+  adoptOrphan,
+  exitStatusText,
+  readProcess,
+  type StartedProgram,
+  sendSignal,
+  startProgram,
+} from "../../host/index.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
 import { readJsonLine } from "./json-line.ts";
 
 /** How long a killed monitor may take to be gone. */
 const reapTimeoutMs = 5_000;
+
+/** How long conmon may take to end once it has said something that is no answer. */
+const endPatienceMs = 1_000;
 
 /** How long a killed conmon may take to be gone; one that waits in the kernel is not waited for. */
 const killedPatienceMs = 5_000;
@@ -50,8 +61,9 @@ export interface CreatedContainer {
  * Creates a container under a conmon of its own, by conmon's protocol: start it with a sync and a start pipe, put it into
  * its cgroup, let it go, and read the pid of the container's first process, or the runtime's complaint.
  *
- * Rejects with `container create failed: <the runtime's words>`, or with code `deadline` after the handler's create timeout;
- * conmon and whatever it started are then gone or going, and `deleteInRuntime` clears what the runtime kept.
+ * Rejects with `container create failed: <the runtime's words>`, or conmon's own and how it ended when it gave no answer, or with code
+ * `deadline` after the handler's create timeout; conmon and whatever it started are then gone or going, and `deleteInRuntime` clears
+ * what the runtime kept.
  */
 export async function createUnderConmon(
   handler: RuntimeHandler,
@@ -71,9 +83,13 @@ export async function createUnderConmon(
   const said = collectTail(stderr);
   try {
     start.on("error", () => {}); // conmon that died says so on the sync pipe
-    await untilAborted(options.placeMonitor(conmon.pid), limit);
+    const answer = readJsonLine(sync, limit); // from now on: a stream that has ended does not say so twice
+    answer.catch(() => {});
+    await untilAborted(placeUnlessEnded(conmon.pid, options), limit);
     start.end(Buffer.from([0]));
-    const message = await readJsonLine(sync, limit);
+    const message = await answer.catch(async (error: unknown) => {
+      throw limit.aborted ? error : await noAnswer(handler, { conmon, stderr, said }, error);
+    });
     const pid = message.pid;
     if (typeof pid !== "number" || !(pid > 0)) {
       const words = typeof message.message === "string" ? message.message.trim() : said().trim();
@@ -111,6 +127,43 @@ export function conmonArgs(handler: RuntimeHandler, options: CreateOptions): rea
   return args;
 }
 
+/** A conmon that has ended already cannot be placed; why it did is on its sync pipe and stderr. */
+async function placeUnlessEnded(pid: number, { placeMonitor }: CreateOptions): Promise<void> {
+  try {
+    await placeMonitor(pid);
+  } catch (error) {
+    const found = await readProcess(pid);
+    if (found !== undefined && found.state !== "Z") throw error;
+  }
+}
+
+/**
+ * The Fault of a conmon that says nothing, or nothing that makes sense: with how it ended, and its words on stderr. One that has left
+ * the rest to its child has ended well; the child, or the runtime, was killed then.
+ */
+async function noAnswer(
+  { monitor, path }: RuntimeHandler,
+  { conmon, stderr, said }: { readonly conmon: StartedProgram; readonly stderr: Socket; readonly said: () => string },
+  error: unknown,
+): Promise<Fault> {
+  const { promise: patience, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(resolve, endPatienceMs, undefined);
+  const closed = stderr.closed ? undefined : new Promise((done) => stderr.once("close", done));
+  const ended = Promise.all([conmon.exited, closed]).then(([exit]) => exit);
+  const exit = await Promise.race([ended, patience]);
+  clearTimeout(timer);
+  const how = exit === undefined || (exit.is === "exited" && exit.code === 0) ? "" : exitStatusText(exit);
+  const words = [reasonOf(error), how, complaintsIn(said())].filter((part) => part !== "");
+  const command = `${monitor.path} -r ${path}`;
+  return new Fault("failed", `container create failed: ${command}: ${words.join(": ")}`, { cause: error });
+}
+
+/** Without what it says at log levels such as debug, `[conmon:d]: …`. */
+function complaintsIn(said: string): string {
+  const lines = said.split("\n").filter((line) => !/^\[conmon:[dit]\]/.test(line));
+  return lines.join("\n").trim();
+}
+
 async function known(pid: number): Promise<KnownProcess> {
   const found = await readProcess(pid);
   // A process that has ended already has no start time to read; its exit file tells the rest.
@@ -135,7 +188,7 @@ async function killMonitor(bundle: string): Promise<void> {
 }
 
 /** Keeps the last kilobytes of what a program says on stderr. */
-function collectTail(stream: import("node:net").Socket): () => string {
+function collectTail(stream: Socket): () => string {
   let tail = Buffer.alloc(0);
   stream.on("data", (chunk: Buffer) => {
     tail = Buffer.concat([tail, chunk]).subarray(-4096);
