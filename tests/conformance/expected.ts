@@ -25,9 +25,6 @@ const userNamespaces = [
 /** The list. A spec that passes although it is listed fails the test: take it off. */
 export const expected: readonly Expectation[] = [
   ...userNamespaces.map(
-    skipped("pods with user namespaces are not there yet, and Status says so", { runtime: "crun" }),
-  ),
-  ...userNamespaces.map(
     skipped("Debian 13's runc 1.1 cannot mount with mapped ids (`runc features` has no idmap)", { runtime: "runc" }),
   ),
   ...[
