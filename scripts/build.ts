@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { generate } from "./generate.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -35,6 +35,7 @@ await build({
   platform: "node",
   target: "node26",
   external: ["koffi"],
+  plugins: [withoutUndici()],
   sourcemap: "linked",
   sourcesContent: false,
   legalComments: "linked",
@@ -53,6 +54,24 @@ mkdirSync(join(root, "bin"), { recursive: true });
 writeFileSync(join(root, "bin/crio"), wrapper);
 chmodSync(join(root, "bin/crio"), 0o755);
 process.stdout.write("built bin/crio\n");
+
+/**
+ * `import` of node:http reads every property of it, and one of them loads Node's whole fetch client, which nothing here uses: 50 ms of CPU
+ * and its memory, at each start. `require` does not.
+ */
+function withoutUndici(): Plugin {
+  return {
+    name: "without undici",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^node:http$/ }, ({ path, kind }) =>
+        kind === "import-statement" ? { path, namespace: "required" } : { path, external: true },
+      );
+      onLoad({ filter: /./, namespace: "required" }, ({ path }) => ({
+        contents: `module.exports = require(${JSON.stringify(path)});`,
+      }));
+    },
+  };
+}
 
 /** What `crio version` tells of the build. */
 function buildFacts() {

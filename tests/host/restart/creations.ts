@@ -94,18 +94,26 @@ const creations: readonly Creation[] = [
  * daemon knows nothing of it, nothing of it is left, and the same request succeeds.
  */
 export async function cutOff(runtime: RuntimeName): Promise<void> {
-  for (const creation of creations) {
-    for (const orphans of ["wait", "finish"] as const) {
-      await withPlace(runtime, (place) => cutOffOne(place, creation, orphans));
+  await withPlace(runtime, async (place) => {
+    let daemon = await place.start();
+    try {
+      for (const creation of creations) {
+        for (const orphans of ["wait", "finish"] as const)
+          daemon = await cutOffOne(place, daemon, { creation, orphans });
+      }
+    } finally {
+      await daemon[Symbol.asyncDispose]();
     }
-  }
+  });
 }
 
-async function cutOffOne(place: Place, creation: Creation, orphans: "wait" | "finish"): Promise<void> {
-  await using first = await place.start();
-  const crictl = await Crictl.open(first.socket);
-  await crictl.do("pull", fixtureNames.busybox);
-  await crictl.do("pull", fixtureNames.pause);
+/** Kills the daemon, and resolves with the next one. */
+async function cutOffOne(
+  place: Place,
+  first: Daemon,
+  { creation, orphans }: { readonly creation: Creation; readonly orphans: "wait" | "finish" },
+): Promise<Daemon> {
+  const crictl = await openWithImages(first);
   const request = await creation.prepare(crictl);
   const before = await inventoryBut(first);
   const what = `the creation of a ${creation.name} whose programs ${orphans}`;
@@ -123,18 +131,31 @@ async function cutOffOne(place: Place, creation: Creation, orphans: "wait" | "fi
     await eventually(`the programs of ${what}`, () => creation.isDone(place, id));
   }
 
-  await using second = await place.start(first);
-  await gate.open();
-  await eventually(`${what} leaves nothing`, async () => {
-    const left = compareInventories(before, await inventoryBut(second));
-    return left.length === 0;
-  }).catch(async (error: unknown) => {
-    assert.deepEqual(compareInventories(before, await inventoryBut(second)), [], `${what}: ${error}`);
-  });
-  const id = await crictl.do(...request);
-  assert.match(id, /^[0-9a-f]{64}$/);
-  assert.equal(await crictl.do(...request), id, "it is there");
-  await crictl.do("rmp", "--all", "--force");
+  const second = await place.start(first);
+  try {
+    await gate.open();
+    await eventually(`${what} leaves nothing`, async () => {
+      const left = compareInventories(before, await inventoryBut(second));
+      return left.length === 0;
+    }).catch(async (error: unknown) => {
+      assert.deepEqual(compareInventories(before, await inventoryBut(second)), [], `${what}: ${error}`);
+    });
+    const id = await crictl.do(...request);
+    assert.match(id, /^[0-9a-f]{64}$/);
+    assert.equal(await crictl.do(...request), id, "it is there");
+    await crictl.do("rmp", "--all", "--force");
+    return second;
+  } catch (error) {
+    await second[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openWithImages(daemon: Daemon): Promise<Crictl> {
+  const crictl = await Crictl.open(daemon.socket);
+  await crictl.do("pull", fixtureNames.busybox);
+  await crictl.do("pull", fixtureNames.pause);
+  return crictl;
 }
 
 /** An inventory without the daemon itself. */
@@ -167,18 +188,20 @@ async function lastArrival(gate: Gate): Promise<string> {
 
 /** A client that gives up too early and asks again gets what the first request made; nothing is made twice. */
 export async function retried(runtime: RuntimeName): Promise<void> {
-  for (const creation of creations) {
-    for (const comesBack of ["before", "after"] as const) {
-      await withPlace(runtime, (place) => retryOne(place, creation, comesBack));
+  await withPlace(runtime, async (place) => {
+    await using daemon = await place.start();
+    const crictl = await openWithImages(daemon);
+    for (const creation of creations) {
+      for (const comesBack of ["before", "after"] as const) await retryOne(place, crictl, { creation, comesBack });
     }
-  }
+  });
 }
 
-async function retryOne(place: Place, creation: Creation, comesBack: "before" | "after"): Promise<void> {
-  await using daemon = await place.start();
-  const crictl = await Crictl.open(daemon.socket);
-  await crictl.do("pull", fixtureNames.busybox);
-  await crictl.do("pull", fixtureNames.pause);
+async function retryOne(
+  place: Place,
+  crictl: Crictl,
+  { creation, comesBack }: { readonly creation: Creation; readonly comesBack: "before" | "after" },
+): Promise<void> {
   const request = await creation.prepare(crictl);
   const gate = creation.gate(place);
   await gate.close();
