@@ -18,3 +18,13 @@ export function changedOptions(before: Config, after: Config): readonly OptionCh
     return [{ key: row.path, before: old, after: fresh, reload: row.option.reload ?? "restart" }];
   });
 }
+
+/** The running configuration with all that a running daemon can take of another one: options by their row, and the handlers. */
+export function withReloaded(running: Config, fresh: Config): Config {
+  const live = rows.filter(({ option }) => option.reload === "live");
+  const reloaded = live.reduce<Config>((config, row) => {
+    const section = { ...config[row.section], [row.field]: valueAt(fresh, row) };
+    return { ...config, [row.section]: section };
+  }, running);
+  return { ...reloaded, runtimes: fresh.runtimes };
+}

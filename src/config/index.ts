@@ -1,6 +1,6 @@
 export { knownAnnotations } from "./annotations.ts";
 export { capabilityNames, capabilityOf } from "./capabilities.ts";
-export { changedOptions, type OptionChange } from "./changes.ts";
+export { changedOptions, type OptionChange, withReloaded } from "./changes.ts";
 export { completeConfig } from "./complete.ts";
 export { parseCpuset } from "./cpuset.ts";
 export { type DecodedFile, decodeConfigFile } from "./decode-file.ts";

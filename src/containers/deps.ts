@@ -33,8 +33,11 @@ export interface ContainerDeps {
 
 /** The runtimes table. */
 export interface Handlers {
-  /** The handler of that name, "" being the default. Rejects an unknown name. */
+  /** The handler of that name, "" being the default, for what runs already: one that a reload has taken away works on. Rejects an unknown name. */
   get(name: string): RuntimeHandler;
+  /** The same for a new pod: only what the configuration has now. */
+  offered(name: string): RuntimeHandler;
+  /** Those that are offered. */
   list(): readonly RuntimeHandler[];
   readonly defaultName: string;
 }

@@ -1,12 +1,21 @@
 import { access } from "node:fs/promises";
 import { Fault, type Logger, reasonOf } from "../base/index.ts";
 import { type Config, type RuntimeHandler as HandlerConfig, parseMemorySize, usableHandlers } from "../config/index.ts";
-import type { Handlers } from "../containers/index.ts";
 import { findProgram } from "../host/index.ts";
 import { probeRuntime, type RuntimeHandler } from "../runtime/index.ts";
 
 /** Where a runtime keeps its state unless its handler says otherwise; CRI-O uses the one directory for all of them. */
 const defaultRuntimeRoot = "/run/crun";
+
+/** The usable handlers of a configuration. */
+export interface ResolvedHandlers {
+  readonly defaultName: string;
+  list(): readonly RuntimeHandler[];
+  /** The handler of that name, "" being the default. */
+  find(name: string): RuntimeHandler | undefined;
+  /** The same; throws Fault("invalid") with the names that there are. */
+  get(name: string): RuntimeHandler;
+}
 
 interface Context {
   readonly config: Config;
@@ -18,7 +27,7 @@ interface Context {
  * Resolves the runtimes table: finds each handler's programs and asks the runtime what it can do. A handler that cannot be used is
  * logged and left out; rejects when that is the default one.
  */
-export async function resolveHandlers(context: Context): Promise<Handlers> {
+export async function resolveHandlers(context: Context): Promise<ResolvedHandlers> {
   const { config, log } = context;
   const { usable, rejected } = usableHandlers(config);
   const { defaultRuntime } = config.runtime;
@@ -38,11 +47,13 @@ export async function resolveHandlers(context: Context): Promise<Handlers> {
   if (!resolved.has(defaultRuntime)) {
     throw new Fault("invalid", `default_runtime ${defaultRuntime} is not in the runtimes table`);
   }
+  const find = (name: string) => resolved.get(name === "" ? defaultRuntime : name);
   return {
     defaultName: defaultRuntime,
     list: () => [...resolved.values()],
+    find,
     get(name) {
-      const handler = resolved.get(name === "" ? defaultRuntime : name);
+      const handler = find(name);
       if (handler !== undefined) return handler;
       const known = [...resolved.keys()].join(", ");
       throw new Fault("invalid", `failed to find runtime handler ${name} from runtime list ${known}`);

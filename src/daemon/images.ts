@@ -11,27 +11,29 @@ import {
   createRegistryClient,
   loadRegistriesConf,
   type RegistriesConfFiles,
+  type RegistriesConfig,
   type ShortNameMode,
 } from "../registry/index.ts";
 import type { Store } from "../storage/index.ts";
+import type { Live } from "./live.ts";
 
 /** Where the containers/* libraries look for certificates, the first directory with one for the registry counts. */
 const certsDirs = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 
 /** What the operations on images work with, from the configuration and the containers/* files of this node. */
-export async function composeImages(config: Config, store: Store, log: Logger): Promise<ImageDeps> {
-  const registries = await loadRegistriesConf(await registriesFiles(config));
-  const { globalAuthFile, shortNameMode } = config.image;
+export function composeImages(live: Pick<Live, "current">, store: Store, log: Logger): ImageDeps {
+  const registries = () => live.current.registries;
+  const { globalAuthFile, shortNameMode, pullProgressTimeoutMs } = live.current.config.image;
   const credentials = createCredentialSource({
     files:
       globalAuthFile === ""
         ? authFileSearchPath(process.env, process.getuid?.() ?? 0)
         : [{ path: globalAuthFile, legacy: false }],
-    helpers: () => registries.credentialHelpers,
+    helpers: () => registries().credentialHelpers,
     log,
   });
   const registry = createRegistryClient({
-    config: () => registries,
+    config: registries,
     credentials,
     certsDirs,
     userAgent: `cri-o/${version} os/linux arch/${hostPlatform().architecture}`,
@@ -41,14 +43,19 @@ export async function composeImages(config: Config, store: Store, log: Logger): 
   return {
     store,
     registry,
-    candidates: (name) => candidatesForShortName(registries, name, modeOf(shortNameMode)),
+    candidates: (name) => candidatesForShortName(registries(), name, modeOf(shortNameMode)),
     pulls: new SharedWork("pull"),
     layers: new LayerFlights(store, registry, log),
     platform: hostPlatform(),
-    progressTimeoutMs: config.image.pullProgressTimeoutMs,
-    pinned: pinnedBy(() => [...config.image.pinnedImages, config.image.pauseImage]),
+    progressTimeoutMs: pullProgressTimeoutMs,
+    pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),
     log,
   };
+}
+
+/** The registries as the files of this node have them now. */
+export async function readRegistries(config: Config): Promise<RegistriesConfig> {
+  return await loadRegistriesConf(await registriesFiles(config));
 }
 
 /**

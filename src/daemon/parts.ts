@@ -1,24 +1,23 @@
-import { access } from "node:fs/promises";
 import { Flight, KeyedLock, type Logger, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
-import { type Config, parseDevice, parseSysctl, parseUlimit } from "../config/index.ts";
-import { type ContainerDeps, removeContainer, Stopping } from "../containers/index.ts";
+import { type Config, parseSysctl } from "../config/index.ts";
+import { removeContainer, Stopping } from "../containers/index.ts";
 import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
-import { loadSeccompProfile, type SeccompProfile } from "../security/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
 import { openStore } from "../storage/index.ts";
-import { resolveHandlers } from "./handlers.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { composeImages } from "./images.ts";
+import { Live } from "./live.ts";
 
 /** The daemon's parts, wired. */
 export interface Parts {
   readonly pods: PodDeps;
   readonly images: ImageDeps;
   readonly networks: PodNetworks;
+  readonly live: Live;
   /** How to put the parts away, in this order. */
   readonly stops: readonly (readonly [name: string, stop: () => Promise<void> | void])[];
 }
@@ -36,14 +35,14 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   });
   const host = await readHostFacts(cgroups);
   warnOfMissingRights(host.boundingCapabilities, log);
-  const handlers = await resolveHandlers({ config, log, kernelVersion: host.kernelVersion });
+  const live = await Live.start(config, { log, kernelVersion: host.kernelVersion });
   const store = await openStore({
     graphRoot: config.crio.root,
     runRoot: config.crio.runroot,
     driverOptions: config.crio.storageOption,
     log,
   });
-  const images = await composeImages(config, store, log);
+  const images = composeImages(live, store, log);
   const networks = createPodNetworks({
     confDir: config.network.networkDir,
     pluginDirs: config.network.pluginDirs,
@@ -106,15 +105,19 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     store,
     images,
     cgroups,
-    handlers,
+    handlers: live.handlers,
     host,
-    seccompProfiles: await seccompProfiles(config),
+    get seccompProfiles() {
+      return live.current.seccompProfiles;
+    },
     networks,
     hostPorts,
     namespaces,
     stats,
-    options: containerOptions(config),
-    podOptions: podOptions(config),
+    get options() {
+      return live.current.options;
+    },
+    podOptions: podOptions(live),
     clock,
     log,
   };
@@ -122,6 +125,7 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     pods,
     images,
     networks,
+    live,
     stops: [
       ["statistics", () => stats.stop()],
       ["creations", () => creations.stop()],
@@ -139,63 +143,12 @@ function cgroupDriver(config: Config): "systemd" | "cgroupfs" {
   return config.runtime.cgroupManager === "cgroupfs" ? "cgroupfs" : "systemd";
 }
 
-function containerOptions(config: Config): ContainerDeps["options"] {
-  const { runtime, image, crio } = config;
-  return {
-    exitsDir: runtime.containerExitsDir,
-    attachDir: runtime.containerAttachSocketDir,
-    namespacesDir: runtime.namespacesDir,
-    logDir: crio.logDir,
-    logLevel: () => runtime.logLevel,
-    logSizeMax: runtime.logSizeMax,
-    noPivot: runtime.noPivot,
-    readOnly: runtime.readOnly,
-    pidsLimit: runtime.pidsLimit,
-    defaultCapabilities: runtime.defaultCapabilities,
-    addInheritableCapabilities: runtime.addInheritableCapabilities,
-    defaultEnv: runtime.defaultEnv,
-    defaultUlimits: runtime.defaultUlimits.map(parseUlimit),
-    additionalDevices: runtime.additionalDevices.map(parseDevice).map(({ source, destination, permissions }) => ({
-      hostPath: source,
-      containerPath: destination,
-      permissions,
-    })),
-    bindMountPrefix: runtime.bindMountPrefix,
-    absentMountSourcesToReject: runtime.absentMountSourcesToReject,
-    imageVolumes: imageVolumes(image.imageVolumes),
-    seccompProfile: runtime.seccompProfile,
-    privilegedSeccompProfile: runtime.privilegedSeccompProfile,
-    apparmorProfile: runtime.apparmorProfile,
-    deviceOwnershipFromSecurityContext: runtime.deviceOwnershipFromSecurityContext,
-    hostNetworkDisableSelinux: runtime.hostnetworkDisableSelinux,
-  };
-}
-
-/** The profiles that are configured to stand for RuntimeDefault. A missing one of the node counts as not configured. */
-async function seccompProfiles({ runtime, runtimes }: Config): Promise<ContainerDeps["seccompProfiles"]> {
-  const byHandler = new Map<string, SeccompProfile>();
-  for (const [name, { seccompProfile }] of runtimes) {
-    if (seccompProfile !== "") byHandler.set(name, await loadSeccompProfile(seccompProfile));
-  }
-  const path = runtime.seccompProfile;
-  const isThere =
-    path !== "" &&
-    (await access(path).then(
-      () => true,
-      () => false,
-    ));
-  return isThere ? { byHandler, configured: await loadSeccompProfile(path) } : { byHandler };
-}
-
-function imageVolumes(text: string): "mkdir" | "bind" | "ignore" {
-  return text === "bind" || text === "ignore" ? text : "mkdir";
-}
-
-function podOptions(config: Config): PodDeps["podOptions"] {
+function podOptions(live: Live): PodDeps["podOptions"] {
+  const { config } = live.current;
   return {
     dropInfra: config.runtime.dropInfraCtr,
-    pauseImage: () => config.image.pauseImage,
-    pauseCommand: () => config.image.pauseCommand,
+    pauseImage: () => live.current.config.image.pauseImage,
+    pauseCommand: () => live.current.config.image.pauseCommand,
     defaultSysctls: config.runtime.defaultSysctls.map(parseSysctl).map(({ key, value }) => [key, value]),
     infraCpuset: config.runtime.infraCtrCpuset,
     podEvents: config.runtime.enablePodEvents,

@@ -7,6 +7,8 @@ import { loadAll, type PodDeps } from "../pods/index.ts";
 import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
 import { compose, type Parts } from "./parts.ts";
+import { type ReloadSource, reloadOnHangup } from "./reload.ts";
+import { tellServiceManager } from "./service-manager.ts";
 import { noteStart, noteStop, type ShutdownFiles } from "./shutdown-files.ts";
 import { composeStreaming } from "./streaming.ts";
 
@@ -14,6 +16,7 @@ export interface DaemonOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly version: VersionInfo;
+  readonly reload: ReloadSource;
   /** Ends the daemon; containers go on. The process' SIGTERM and SIGINT do so besides. */
   readonly signal?: AbortSignal;
 }
@@ -22,7 +25,7 @@ export interface DaemonOptions {
  * Runs the daemon until it is told to stop: builds its parts, takes up what the store has, serves CRI, and puts everything away in
  * the reverse order. Rejects when it cannot start, naming the part. Containers are never touched by starting or stopping.
  */
-export async function runDaemon({ config, logger: log, version, signal }: DaemonOptions): Promise<void> {
+export async function runDaemon({ config, logger: log, version, reload, signal }: DaemonOptions): Promise<void> {
   process.title = "crio";
   process.umask(0o022);
   becomeSubreaper();
@@ -43,7 +46,7 @@ export async function runDaemon({ config, logger: log, version, signal }: Daemon
     images: parts.images,
     streaming,
     runtimeVersion: version.version,
-    runtimeConfig: () => config.runtime,
+    runtimeConfig: () => parts.live.current.config.runtime,
   };
   const server = new CriServer({
     path: config.api.listen,
@@ -76,7 +79,12 @@ export async function runDaemon({ config, logger: log, version, signal }: Daemon
     await streaming.start();
     await server.start();
     log.info("serving CRI", { socket: config.api.listen });
-    await stopping;
+    tellServiceManager("READY=1", log);
+    {
+      await using _reloads = reloadOnHangup(parts.live, reload, log);
+      await stopping;
+    }
+    tellServiceManager("STOPPING=1", log);
     log.info("stopping; containers go on");
     await Promise.all([server.stop(), streaming.stop()]);
     monitor.stop();
@@ -123,6 +131,7 @@ function stopSignal(signal: AbortSignal | undefined, log: Logger): Promise<void>
     process.once("SIGTERM", () => stop("SIGTERM"));
     process.once("SIGINT", () => stop("SIGINT"));
     process.on("SIGPIPE", () => {});
+    process.on("SIGHUP", () => {}); // until there is something to reload, the configuration has only just been read
     if (signal?.aborted) resolve();
     signal?.addEventListener("abort", () => resolve(), { once: true });
   });

@@ -32,7 +32,7 @@ const maxHostnameBytes = 64;
 /** Decides everything about a pod, and rejects whatever is wrong with the request. Nothing has happened yet. */
 export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id: string; readonly handler: string }) {
   const { id } = request;
-  const handler = deps.handlers.get(request.handler);
+  const handler = deps.handlers.offered(request.handler);
   const { namespaces, privileged } = config.security;
   const hostNetwork = namespaces.network === "node";
   const userNamespace = planUserNamespace(namespaces);

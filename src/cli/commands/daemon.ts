@@ -4,6 +4,7 @@ import {
   configToml,
   type Environment,
   flagRows,
+  type GivenFlags,
   type LoadedConfig,
   loadConfig,
   parseGoRegExp,
@@ -36,13 +37,28 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
     logConfig(loaded, log);
     warnOfMissing(config, terminal.env, log);
     const { runDaemon } = await import("../../daemon/index.ts"); // late, so that no other command loads it
-    await runDaemon({ config, logger: log.logger, version: await versionInfo() });
+    const reload = {
+      load: async () => await checkedConfig(globals, terminal.env, log),
+      apply: (fresh: Config) => {
+        log.setLevel(parseLogLevel(fresh.runtime.logLevel));
+        log.setFilter(filterOf(fresh));
+      },
+    };
+    await runDaemon({ config, logger: log.logger, version: await versionInfo(), reload });
   } catch (error) {
     log.fatal(error);
     throw error;
   } finally {
     process.off("uncaughtExceptionMonitor", onCrash);
   }
+}
+
+/** The configuration as files, environment and flags have it now. */
+async function checkedConfig(flags: GivenFlags, env: Environment, log: Log): Promise<Config> {
+  const loaded = await loadConfig({ flags, env });
+  log.notes(loaded.notes);
+  await checkConfig(loaded);
+  return loaded.config;
 }
 
 /** All problems in one Fault: whoever mends the file wants to know them at once. */

@@ -324,7 +324,6 @@ export const runtimeOptions = {
   default_runtime: text("crun", {
     flag: "default-runtime",
     env: ["CONTAINER_DEFAULT_RUNTIME"],
-    reload: "live",
     doc: `Name of the runtime handler for pods that name none; must be defined in [crio.runtime.runtimes]. Empty means
       "crun".`,
   }),

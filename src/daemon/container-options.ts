@@ -1,0 +1,57 @@
+import { access } from "node:fs/promises";
+import { type Config, parseDevice, parseUlimit } from "../config/index.ts";
+import type { ContainerDeps } from "../containers/index.ts";
+import { loadSeccompProfile, type SeccompProfile } from "../security/index.ts";
+
+/** The daemon's options that containers depend on. */
+export function containerOptions(config: Config): ContainerDeps["options"] {
+  const { runtime, image, crio } = config;
+  return {
+    exitsDir: runtime.containerExitsDir,
+    attachDir: runtime.containerAttachSocketDir,
+    namespacesDir: runtime.namespacesDir,
+    logDir: crio.logDir,
+    logLevel: () => runtime.logLevel,
+    logSizeMax: runtime.logSizeMax,
+    noPivot: runtime.noPivot,
+    readOnly: runtime.readOnly,
+    pidsLimit: runtime.pidsLimit,
+    defaultCapabilities: runtime.defaultCapabilities,
+    addInheritableCapabilities: runtime.addInheritableCapabilities,
+    defaultEnv: runtime.defaultEnv,
+    defaultUlimits: runtime.defaultUlimits.map(parseUlimit),
+    additionalDevices: runtime.additionalDevices.map(parseDevice).map(({ source, destination, permissions }) => ({
+      hostPath: source,
+      containerPath: destination,
+      permissions,
+    })),
+    bindMountPrefix: runtime.bindMountPrefix,
+    absentMountSourcesToReject: runtime.absentMountSourcesToReject,
+    imageVolumes: imageVolumes(image.imageVolumes),
+    seccompProfile: runtime.seccompProfile,
+    privilegedSeccompProfile: runtime.privilegedSeccompProfile,
+    apparmorProfile: runtime.apparmorProfile,
+    deviceOwnershipFromSecurityContext: runtime.deviceOwnershipFromSecurityContext,
+    hostNetworkDisableSelinux: runtime.hostnetworkDisableSelinux,
+  };
+}
+
+/** The profiles that are configured to stand for RuntimeDefault. A missing one of the node counts as not configured. */
+export async function seccompProfiles({ runtime, runtimes }: Config): Promise<ContainerDeps["seccompProfiles"]> {
+  const byHandler = new Map<string, SeccompProfile>();
+  for (const [name, { seccompProfile }] of runtimes) {
+    if (seccompProfile !== "") byHandler.set(name, await loadSeccompProfile(seccompProfile));
+  }
+  const path = runtime.seccompProfile;
+  const isThere =
+    path !== "" &&
+    (await access(path).then(
+      () => true,
+      () => false,
+    ));
+  return isThere ? { byHandler, configured: await loadSeccompProfile(path) } : { byHandler };
+}
+
+function imageVolumes(text: string): "mkdir" | "bind" | "ignore" {
+  return text === "bind" || text === "ignore" ? text : "mkdir";
+}
