@@ -1,5 +1,5 @@
 import type { OptionValue, Reload } from "./option.ts";
-import { type Config, rows, sameValue, valueAt } from "./table.ts";
+import { type Config, rows, rowsOf, sameValue, sectionNames, valueAt } from "./table.ts";
 
 /** An option that differs between two configurations. */
 export interface OptionChange {
@@ -21,10 +21,9 @@ export function changedOptions(before: Config, after: Config): readonly OptionCh
 
 /** The running configuration with all that a running daemon can take of another one: options by their row, and the handlers. */
 export function withReloaded(running: Config, fresh: Config): Config {
-  const live = rows.filter(({ option }) => option.reload === "live");
-  const reloaded = live.reduce<Config>((config, row) => {
-    const section = { ...config[row.section], [row.field]: valueAt(fresh, row) };
-    return { ...config, [row.section]: section };
-  }, running);
-  return { ...reloaded, runtimes: fresh.runtimes };
+  const sections = sectionNames.map((name) => {
+    const live = rowsOf(name).filter(({ option }) => option.reload === "live");
+    return [name, { ...running[name], ...Object.fromEntries(live.map((row) => [row.field, valueAt(fresh, row)])) }];
+  });
+  return { ...running, ...Object.fromEntries(sections), runtimes: fresh.runtimes };
 }
