@@ -57,12 +57,16 @@ export async function stopContainersOf(deps: PodDeps, podId: string, timeoutMs: 
   if (failed !== undefined) throw withStep("stop containers in parallel", failed.reason);
 }
 
+/** The infra process has nothing to put in order: it is killed soon, however much time the caller has. */
+const infraPatienceMs = 2_000;
+
 async function stopInfra(deps: PodDeps, pod: Pod, timeoutMs: number): Promise<void> {
   const { infra, record } = pod;
   if (infra.init === undefined || !isLive(infra)) return;
   const handler = deps.handlers.get(record.runtimeHandler);
+  const patienceMs = Math.min(timeoutMs, infraPatienceMs);
   try {
-    await deps.stopping.stop({ id: record.id, handler, init: infra.init, stopSignal: 15 }, timeoutMs);
+    await deps.stopping.stop({ id: record.id, handler, init: infra.init, stopSignal: 15 }, patienceMs);
     await noteInfraExit(deps, record.id);
   } catch (error) {
     throw withStep(`failed to stop infra container for pod sandbox ${record.id}`, error);

@@ -4,6 +4,7 @@ import { cni, missingPlugin } from "./bad-helpers/cni.ts";
 import { command } from "./bad-helpers/command.ts";
 import { conmon } from "./bad-helpers/conmon.ts";
 import { fullDisk } from "./bad-helpers/full-disk.ts";
+import { infra } from "./bad-helpers/infra.ts";
 import { runtime } from "./bad-helpers/runtime.ts";
 import { heal, openStage, type Stage } from "./bad-helpers/stage.ts";
 
@@ -23,6 +24,7 @@ describe("bad helpers", () => {
   runtime(open);
   command(open);
   conmon(open);
+  infra(open);
 });
 
 missingPlugin();
