@@ -137,12 +137,11 @@ async function answerTo(cri: Cri, { rpc }: Case, request: Uint8Array): Promise<A
 /** What is wrong with an answer; undefined when nothing is. */
 function judged(each: Case, { code, details }: Answer): string | undefined {
   const isNoise = each.spoilt.length === 0;
+  if (unimplemented.has(each.rpc.name) && code === status.UNIMPLEMENTED) return undefined;
   if (isUndecodable(each)) {
     if (code !== status.INTERNAL && code !== status.INVALID_ARGUMENT) return "it cannot be decoded, but was";
   } else if (isNoise && code === status.INTERNAL) {
     return undefined; // whether noise can be decoded is the decoder's to say
-  } else if (unimplemented.has(each.rpc.name) && code === status.UNIMPLEMENTED) {
-    return undefined;
   } else if (!plainCodes.has(code)) return "no code that CRI-O has for it";
   if (code !== status.INTERNAL && brokenWords.test(details)) return "words of a broken program";
   if (details.length > 9000) return `an error of ${details.length} characters`;

@@ -208,7 +208,6 @@ export const flaws: readonly Flaw[] = [
           : Buffer.concat([tag(field.number, 0), Buffer.of(1)]),
         Buffer.concat([tag(field.number, 1), Buffer.alloc(8, 1)]),
         Buffer.concat([tag(field.number, 5), Buffer.alloc(4, 1)]),
-        Buffer.concat([tag(field.number, 3), tag(field.number, 4)]),
       ]);
       return [{ ...one(field, 0n), raw }];
     },
@@ -220,6 +219,7 @@ export const flaws: readonly Flaw[] = [
   undecodable("a number without end", (field) => Buffer.concat([tag(field.number, 0), Buffer.alloc(12, 0xff)])),
   undecodable("a tag of no field", () => Buffer.of(0, 0)),
   undecodable("a wire type that is none", (field, random) => tag(field.number, random.pick([6, 7]))),
+  undecodable("a group", (field) => Buffer.concat([tag(field.number, 3), tag(field.number, 4)])),
   undecodable("a group without beginning", (field) => tag(field.number, 4)),
   undecodable("groups without end", (field) => Buffer.alloc(4 << 10, tag(field.number, 3))),
   undecodable(
