@@ -13,6 +13,10 @@ export interface CampaignOptions {
   readonly seed: number;
   /** Called now and then with how many requests have been answered; throws when the daemon is not as it should be. */
   readonly onProgress: (sent: number, outcome: Outcome) => Promise<void>;
+  /** Called more rarely, and at the end: every pod has been removed. Throws when something is left. */
+  readonly onRest: () => Promise<void>;
+  /** Told of every answer in a line. */
+  readonly onAnswer?: (line: string) => void;
   /** Of all cases, only those of these numbers: to repeat what went wrong. */
   readonly only?: ReadonlySet<number>;
 }
@@ -42,7 +46,9 @@ const brokenWords =
 
 const batchSize = 48;
 const atOnce = 6;
-const progressEvery = 480;
+/** In batches. */
+const progressEvery = 10;
+const restEvery = 100;
 const deadlineMs = 90_000;
 const keptComplaints = 200;
 
@@ -74,12 +80,16 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
       2,
       send,
     );
-    if (at % progressEvery === 0) {
-      await world.removeOthers();
-      await options.onProgress(at + batch.length, outcome);
+    const sent = at + batch.length;
+    const batches = sent / batchSize;
+    if (batches % restEvery === 0) {
+      await world.clear();
+      await options.onRest();
     }
+    if (batches % progressEvery === 0) await options.onProgress(sent, outcome);
   }
   await world.clear();
+  await options.onRest();
   await options.onProgress(numbered.length, outcome);
   return outcome;
 }
@@ -95,15 +105,15 @@ interface Answered {
   readonly complaint?: string;
 }
 
-async function sendCase({ cri, seed }: CampaignOptions, ids: Ids, { each, index }: Numbered): Promise<Answered> {
+async function sendCase(options: CampaignOptions, ids: Ids, { each, index }: Numbered): Promise<Answered> {
+  const { cri, seed } = options;
   const random = randomFrom(seed ^ Math.imul(index + 1, 0x9e3779b1));
   const good = goodRequest({ rpc: each.rpc.name, ids, name: `fuzz-${index}`, random });
   const bytes = spoil(each, good, random);
-  const start = performance.now();
+  const startedMs = performance.now();
   const answer = await answerTo(cri, each, bytes);
-  const ms = performance.now() - start;
-  if (process.env.CRIO_TS_FUZZ_TRACE)
-    console.log(index, caseName(each), status[answer.code], ms.toFixed(0), answer.details.slice(0, 200));
+  const ms = (performance.now() - startedMs).toFixed(0);
+  options.onAnswer?.(`${index} ${caseName(each)}: ${status[answer.code]} ${ms} ms ${answer.details.slice(0, 200)}`);
   const wrong = judged(each, answer);
   if (answer.code === status.OK) {
     const failed = await undo(cri, each.rpc.name, answer.bytes, random.below(4) === 0);
@@ -160,7 +170,11 @@ async function undo(cri: Cri, rpc: string, answer: Uint8Array, started: boolean)
       await cri.runtime.removePodSandbox({ podSandboxId: id });
     } else {
       await cri.runtime.containerStatus({ containerId: id, verbose: true });
-      if (started) await cri.runtime.startContainer({ containerId: id }).catch(expectRefused);
+      if (started) {
+        await cri.runtime.startContainer({ containerId: id }).catch(expectRefused);
+        // Else its removal gives it all of our patience to heed a signal that it does not.
+        await cri.runtime.stopContainer({ containerId: id, timeout: 0n });
+      }
       await cri.runtime.removeContainer({ containerId: id });
     }
     return undefined;

@@ -30,17 +30,6 @@ export class World {
     for (const { id } of items) await this.#cri.runtime.removePodSandbox({ podSandboxId: id });
   }
 
-  /** Removes the pods and containers that are not of this world. */
-  async removeOthers(): Promise<void> {
-    const { runtime } = this.#cri;
-    const ids = this.#ids;
-    const { containers } = await runtime.listContainers({});
-    const known: readonly string[] = ids === undefined ? [] : Object.values(ids);
-    for (const { id } of containers) if (!known.includes(id)) await runtime.removeContainer({ containerId: id });
-    const { items } = await runtime.listPodSandbox({});
-    for (const { id } of items) if (id !== ids?.pod) await runtime.removePodSandbox({ podSandboxId: id });
-  }
-
   async #isWhole(ids: Ids): Promise<boolean> {
     const { items } = await this.#cri.runtime.listPodSandbox({ filter: { id: ids.pod, state: { state: 0 } } });
     const { containers } = await this.#cri.runtime.listContainers({});
