@@ -128,6 +128,21 @@ describe("the CRI socket", () => {
     await assert.rejects(answer, failure(status.RESOURCE_EXHAUSTED, /larger|exceeds/i));
   });
 
+  it("says why a request cannot be decoded, and never asks a handler", async () => {
+    let asked = 0;
+    const count = async () => {
+      asked++;
+      return version();
+    };
+    await using served = await serve({ runtime: { version: count } });
+    const { promise, resolve } = Promise.withResolvers<ServiceError | null>();
+    const bytes = (value: Buffer) => value;
+    served.client.makeUnaryRequest("/runtime.v1.RuntimeService/Version", bytes, bytes, Buffer.of(0x0c), resolve);
+    const error = await promise;
+    assert.ok(error !== null && failure(status.INTERNAL, "the request cannot be decoded: wire type 4")(error));
+    assert.equal(asked, 0);
+  });
+
   it("serves HTTP/1 beside gRPC", async () => {
     await using served = await serve();
     const body = await new Promise<string>((resolve, reject) => {

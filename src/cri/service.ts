@@ -13,6 +13,7 @@ import {
 import { type Logger, reasonOf } from "../base/index.ts";
 import { type Call, endedEarly } from "./call.ts";
 import { RpcFault, serviceErrorOf } from "./status.ts";
+import { checkRequest } from "./wire-check.ts";
 
 /** Answers one message with one message. */
 export type Unary<Request, Response> = (request: Request, call: Call) => Promise<Response>;
@@ -69,7 +70,7 @@ export function bindService<S extends GeneratedService>(
   handlers: Handlers<S>,
   options: ServiceOptions,
 ): { readonly definition: ServiceDefinition; readonly implementation: UntypedServiceImplementation } {
-  const definition: Record<string, MethodDefinition<unknown, unknown>> = {};
+  const definition: Record<string, MethodDefinition<Decoded, unknown>> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [key, raw] of Object.entries(service.methods)) {
     const method = raw as Method; // the generated table; its shape is the generator's promise
@@ -83,27 +84,46 @@ export function bindService<S extends GeneratedService>(
   return { definition, implementation };
 }
 
-function methodDefinition(path: string, method: Method): MethodDefinition<unknown, unknown> {
+function methodDefinition(path: string, method: Method): MethodDefinition<Decoded, unknown> {
   return {
     path,
     requestStream: method.requestStream,
     responseStream: method.responseStream,
-    requestSerialize: (message) => Buffer.from(method.requestType.encode(message).finish()),
-    requestDeserialize: (bytes) => method.requestType.decode(bytes),
+    requestSerialize: (decoded) => Buffer.from(method.requestType.encode(messageOf(decoded)).finish()),
+    requestDeserialize: (bytes) => decodeRequest(path, method, bytes),
     responseSerialize: (message) => Buffer.from(method.responseType.encode(message).finish()),
     responseDeserialize: (bytes) => method.responseType.decode(bytes),
   };
+}
+
+/** What has come: a message, or why it is none. gRPC's own answer to a decoder that throws would leave out the reason. */
+type Decoded =
+  | { readonly is: "message"; readonly message: unknown }
+  | { readonly is: "refused"; readonly why: unknown };
+
+function decodeRequest(path: string, method: Method, bytes: Uint8Array): Decoded {
+  try {
+    checkRequest(path, bytes);
+    return { is: "message", message: method.requestType.decode(bytes) };
+  } catch (why) {
+    return { is: "refused", why };
+  }
+}
+
+function messageOf(decoded: Decoded): unknown {
+  if (decoded.is === "refused") throw decoded.why;
+  return decoded.message;
 }
 
 function unaryHandler(
   path: string,
   handler: Unary<unknown, unknown> | undefined,
   options: ServiceOptions,
-): handleUnaryCall<unknown, unknown> {
+): handleUnaryCall<Decoded, unknown> {
   return (grpcCall, callback) => {
     const { call, finish } = begin(path, grpcCall, options);
     Promise.resolve()
-      .then(() => requireHandler(path, handler)(grpcCall.request, call))
+      .then(() => requireHandler(path, handler)(messageOf(grpcCall.request), call))
       .then(
         (response) => {
           finish(undefined);
@@ -121,10 +141,10 @@ function streamingHandler(
   path: string,
   handler: Streaming<unknown, unknown> | undefined,
   options: ServiceOptions,
-): handleServerStreamingCall<unknown, unknown> {
+): handleServerStreamingCall<Decoded, unknown> {
   return (stream) => {
     const { call, finish } = begin(path, stream, options);
-    pump(stream, () => requireHandler(path, handler)(stream.request, call)).then(
+    pump(stream, () => requireHandler(path, handler)(messageOf(stream.request), call)).then(
       () => {
         finish(undefined);
         stream.end();
@@ -137,7 +157,7 @@ function streamingHandler(
   };
 }
 
-async function pump(stream: ServerWritableStream<unknown, unknown>, messages: () => AsyncIterable<unknown>) {
+async function pump(stream: ServerWritableStream<Decoded, unknown>, messages: () => AsyncIterable<unknown>) {
   for await (const message of messages()) {
     if (stream.cancelled) return;
     if (!stream.write(message)) {
@@ -159,7 +179,7 @@ function requireHandler<H>(path: string, handler: H | undefined): H {
   throw new RpcFault(status.UNIMPLEMENTED, `${path} is not implemented`);
 }
 
-type GrpcCall = (ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>) & { metadata: Metadata };
+type GrpcCall = (ServerUnaryCall<Decoded, unknown> | ServerWritableStream<Decoded, unknown>) & { metadata: Metadata };
 
 function begin(path: string, grpcCall: GrpcCall, { log, onCall }: ServiceOptions) {
   const startMs = performance.now();
@@ -169,7 +189,8 @@ function begin(path: string, grpcCall: GrpcCall, { log, onCall }: ServiceOptions
   onCancelled("cancelled", () => controller.abort(endedEarly(deadlineMs)));
   const bound = log.with({ id: randomUUID(), name: path });
   const rpc = path.slice(path.lastIndexOf("/") + 1);
-  bound.debug("request", { message: withoutSecrets(grpcCall.request) });
+  const { request } = grpcCall;
+  if (request.is === "message") bound.debug("request", { message: withoutSecrets(request.message) });
   const finish = (error: unknown) => {
     onCall?.({ rpc, elapsedMs: performance.now() - startMs, failed: error !== undefined });
     if (error !== undefined) bound.debug("request failed", { error: reasonOf(error) });

@@ -71,6 +71,8 @@ export interface Cri extends Disposable {
   readonly image: Calls<typeof ImageServiceDefinition>;
   /** Sends bytes as they are, which need not be a message: `raw("/runtime.v1.RuntimeService/Version", bytes)`. */
   raw(path: string, bytes: Uint8Array, options?: CallOptions): Promise<Buffer>;
+  /** The same for a call that answers with a sequence. */
+  rawStream(path: string, bytes: Uint8Array, options?: CallOptions): AsyncIterable<Buffer>;
   close(): void;
 }
 
@@ -86,6 +88,7 @@ export function openCri(socket: string): Cri {
     runtime: callsOf(client, RuntimeServiceDefinition),
     image: callsOf(client, ImageServiceDefinition),
     raw: (path, bytes, options = {}) => unary(client, rawMethod(path), Buffer.from(bytes), options),
+    rawStream: (path, bytes, options = {}) => streaming(client, rawMethod(path), Buffer.from(bytes), options),
     close: () => client.close(),
     [Symbol.dispose]: () => client.close(),
   };
