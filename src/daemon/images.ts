@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../base/index.ts";
 import { type Config, version } from "../config/index.ts";
-import { type ImageDeps, LayerFlights, pinnedBy, SharedWork } from "../images/index.ts";
+import { type ImageDeps, type ImageUsers, LayerFlights, pinnedBy, SharedWork } from "../images/index.ts";
 import { hostPlatform } from "../oci/index.ts";
 import {
   authFileSearchPath,
@@ -19,7 +19,10 @@ import type { Store } from "../storage/index.ts";
 const certsDirs = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 
 /** What the operations on images work with, from the configuration and the containers/* files of this node. */
-export async function composeImages(config: Config, store: Store, log: Logger): Promise<ImageDeps> {
+export async function composeImages(
+  config: Config,
+  { store, users, log }: { readonly store: Store; readonly users: ImageUsers; readonly log: Logger },
+): Promise<ImageDeps> {
   const registries = await loadRegistriesConf(await registriesFiles(config));
   const { globalAuthFile, shortNameMode } = config.image;
   const credentials = createCredentialSource({
@@ -47,6 +50,7 @@ export async function composeImages(config: Config, store: Store, log: Logger): 
     platform: hostPlatform(),
     progressTimeoutMs: config.image.pullProgressTimeoutMs,
     pinned: pinnedBy(() => [...config.image.pinnedImages, config.image.pauseImage]),
+    users,
     log,
   };
 }

@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { Flight, KeyedLock, type Logger, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseDevice, parseSysctl, parseUlimit } from "../config/index.ts";
-import { type ContainerDeps, removeContainer, Stopping } from "../containers/index.ts";
+import { type ContainerDeps, ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
 import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
@@ -43,7 +43,9 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     driverOptions: config.crio.storageOption,
     log,
   });
-  const images = await composeImages(config, store, log);
+  const containerTable = new Containers();
+  const imageMounts = new ImageMounts({ store, containers: containerTable, log });
+  const images = await composeImages(config, { store, users: imageMounts, log });
   const networks = createPodNetworks({
     confDir: config.network.networkDir,
     pluginDirs: config.network.pluginDirs,
@@ -77,7 +79,6 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     },
   });
   const clock = systemClock();
-  const containerTable = new Containers();
   const podTable = new Pods();
   const stats = new PodStatsSource({
     pods: podTable,
@@ -105,6 +106,7 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     stopping: new Stopping(log),
     store,
     images,
+    imageMounts,
     cgroups,
     handlers,
     host,
