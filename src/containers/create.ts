@@ -13,7 +13,8 @@ import {
 } from "../state/index.ts";
 import type { ContainerConfig } from "./config.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { type Gathered, gatherFacts } from "./gather.ts";
+import { type Gathered, gatherFacts, type Mounted } from "./gather.ts";
+import { mountImages } from "./image-mounts.ts";
 import { prepareLog } from "./log-path.ts";
 import { containerName } from "./names.ts";
 import { type ContainerPlan, planContainer } from "./plan.ts";
@@ -59,9 +60,9 @@ export async function createContainer(
 async function carryOut(deps: ContainerDeps, plan: ContainerPlan, creation: Creation): Promise<void> {
   const undo = new Undo();
   try {
-    const rootfs = await acquire(deps, plan, creation, undo);
+    const mounted = await acquire(deps, plan, creation, undo);
     creation.stage = "container volume configuration";
-    const gathered = await gatherFacts(deps, plan, rootfs);
+    const gathered = await gatherFacts(deps, plan, mounted);
     creation.stage = "container spec configuration";
     const container = await build(plan, gathered);
     creation.stage = "container runtime creation";
@@ -78,8 +79,8 @@ async function carryOut(deps: ContainerDeps, plan: ContainerPlan, creation: Crea
   }
 }
 
-/** One step a thing, its undo on the line below. Resolves with the mounted root file system. */
-async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creation, undo: Undo): Promise<string> {
+/** One step a thing, its undo on the line below. Resolves with what is mounted. */
+async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creation, undo: Undo): Promise<Mounted> {
   const { id, name } = plan;
   const remains = deps.names.remainsUnder(name);
   if (remains !== undefined) await undoCreation(deps, remains, plan.pod.record);
@@ -100,7 +101,9 @@ async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creat
   creation.stage = "container storage start";
   await prepareLog(plan.log);
   undo.add("root file system", () => deps.store.unmountContainer(id));
-  return await deps.store.mountContainer(id, mountOptionsIn(plan.pod.record));
+  const rootfs = await deps.store.mountContainer(id, mountOptionsIn(plan.pod.record));
+  undo.add("image volumes", () => deps.imageMounts.release(plan));
+  return { rootfs, images: await mountImages(deps.imageMounts, plan, plan.mountImages) };
 }
 
 function storeMetadata({ id: _id, name, pod, config, image, createdAtNs }: ContainerPlan): string {

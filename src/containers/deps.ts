@@ -6,6 +6,7 @@ import type { SeccompProfile } from "../security/index.ts";
 import type { HostFacts as SpecHostFacts } from "../spec/index.ts";
 import type { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
 import type { Store } from "../storage/index.ts";
+import type { ImageMounts } from "./image-mounts.ts";
 import type { Stopping } from "./stopping.ts";
 
 /** What the operations on containers work with. */
@@ -22,6 +23,7 @@ export interface ContainerDeps {
   readonly stopping: Stopping;
   readonly store: Store;
   readonly images: ImageDeps;
+  readonly imageMounts: ImageMounts;
   readonly cgroups: CgroupManager;
   readonly handlers: Handlers;
   readonly host: HostFacts;

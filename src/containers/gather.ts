@@ -25,6 +25,7 @@ import { type Container, isLive, type PodNamespaces, statusWord, type Volume } f
 import type { ContainerDeps } from "./deps.ts";
 import { findContainer } from "./find.ts";
 import { deviceNode, devicesBelow, findDevice } from "./host-devices.ts";
+import { type ImageMountSources, prepareEmptyDirectory } from "./image-mounts.ts";
 import { findMountSources, makeMountSources } from "./mount-sources.ts";
 import type { ContainerPlan } from "./plan.ts";
 import { prepareRootfs } from "./rootfs.ts";
@@ -41,8 +42,18 @@ export interface Gathered {
   readonly spec: Omit<ContainerSpecPlan, "annotations">;
 }
 
+/** What a container has mounted before its spec is built. */
+export interface Mounted {
+  readonly rootfs: string;
+  readonly images: ImageMountSources;
+}
+
 /** Looks up on the host and in the mounted root file system what the spec depends on, and makes what must be there. */
-export async function gatherFacts(deps: ContainerDeps, plan: ContainerPlan, rootfs: string): Promise<Gathered> {
+export async function gatherFacts(
+  deps: ContainerDeps,
+  plan: ContainerPlan,
+  { rootfs, images }: Mounted,
+): Promise<Gathered> {
   const { config, pod, handler, image } = plan;
   const { security } = config;
   const command: CommandPlan = {
@@ -69,9 +80,12 @@ export async function gatherFacts(deps: ContainerDeps, plan: ContainerPlan, root
   const { userNamespace } = pod.record;
   requireMapped(userNamespace, user);
   await prepareRootfs(rootfs, processCwd(command), hostRoot(userNamespace));
-  const requested = planMounts(await findMountSources(config.mounts, deps.options.bindMountPrefix), {
+  const emptyDirectory = join(dirname(deps.options.exitsDir), "image-volumes");
+  if (images.size > 0) await prepareEmptyDirectory(emptyDirectory);
+  const { bindMountPrefix } = deps.options;
+  const requested = planMounts(await findMountSources(config.mounts, { bindMountPrefix, images }), {
     storageRoot: deps.store.graphRoot,
-    emptyDirectory: join(dirname(deps.options.exitsDir), "image-volumes"),
+    emptyDirectory,
     absentSourcesToReject: deps.options.absentMountSourcesToReject,
     runtime: { idmap: handler.features.idmappedMounts, recursiveReadOnly: handler.features.recursiveReadOnly },
     keepLabels: true,

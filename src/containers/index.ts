@@ -14,6 +14,7 @@ export type { ContainerDeps, ContainerOptions, DeviceOption, Handlers, HostFacts
 export { type ExecCommand, execInContainer, requireLive } from "./exec.ts";
 export { execSyncInContainer } from "./exec-sync.ts";
 export { findContainer } from "./find.ts";
+export { ImageMounts } from "./image-mounts.ts";
 export { checkLabels } from "./labels.ts";
 export { caughtUp, type Loaded, loadContainer } from "./load.ts";
 export { checkedLogDirectory } from "./log-path.ts";

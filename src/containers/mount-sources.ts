@@ -4,19 +4,24 @@ import { deadline, errnoOf, Fault, untilAborted, withStep } from "../base/index.
 import { type MountEntry, readMountTable } from "../host/index.ts";
 import { checkMountRequests, type MountSource, type RequestedMount } from "../spec/index.ts";
 import type { MountConfig } from "./config.ts";
+import { type ImageMountSources, imageDirectory } from "./image-mounts.ts";
 
 /** A host path may lie on a file system whose server is gone: nobody waits for it longer than this. */
 const lookTimeoutMs = 30_000;
 
+/** Where the sources of mounts are. */
+interface SourcePlaces {
+  readonly bindMountPrefix: string;
+  readonly images: ImageMountSources;
+}
+
 /** Looks up the host paths of a container's mounts. Rejects with the path and what is wrong with it; makes nothing. */
 export async function findMountSources(
   mounts: readonly MountConfig[],
-  bindMountPrefix: string,
+  places: SourcePlaces,
 ): Promise<readonly RequestedMount[]> {
   checkMountRequests(mounts);
-  return await Promise.all(
-    mounts.map(async (request) => ({ request, source: await sourceOf(request, bindMountPrefix) })),
-  );
+  return await Promise.all(mounts.map(async (request) => ({ request, source: await sourceOf(request, places) })));
 }
 
 /** Makes the directories of missing mount sources, as the kubelet expects of a runtime. */
@@ -26,9 +31,10 @@ export async function makeMountSources(paths: readonly string[]): Promise<void> 
   }
 }
 
-async function sourceOf(mount: MountConfig, bindMountPrefix: string): Promise<MountSource> {
-  if (mount.image !== undefined) {
-    throw new Fault("unimplemented", `ImageVolumeMountFailed: mounting image ${mount.image} is not supported yet`);
+async function sourceOf(mount: MountConfig, { bindMountPrefix, images }: SourcePlaces): Promise<MountSource> {
+  const image = mount.image === undefined ? undefined : images.get(mount.image);
+  if (image !== undefined) {
+    return { is: "image", imageId: image.imageId, path: await imageDirectory(image.path, mount) };
   }
   if (!mount.hostPath.startsWith("/")) throw new Fault("invalid", `mount.HostPath ${mount.hostPath} is not absolute`);
   const wanted = join(bindMountPrefix === "" ? "/" : bindMountPrefix, normalize(mount.hostPath));

@@ -6,6 +6,7 @@ import { filterAnnotations } from "../security/index.ts";
 import type { Pod, StringMap } from "../state/index.ts";
 import type { ContainerConfig } from "./config.ts";
 import type { ContainerDeps } from "./deps.ts";
+import { findMountImages } from "./image-mounts.ts";
 import { checkLabels } from "./labels.ts";
 import { type LogPlace, logPlaceOf } from "./log-path.ts";
 
@@ -18,6 +19,8 @@ export interface ContainerPlan {
   readonly handler: RuntimeHandler;
   readonly annotations: StringMap;
   readonly image: PlannedImage;
+  /** Ids of the images that mounts name. */
+  readonly mountImages: ReadonlyMap<string, string>;
   readonly createdAtNs: bigint;
   readonly log: LogPlace;
   readonly stopSignal: string;
@@ -54,6 +57,7 @@ export async function planContainer(
   }
   const handler = deps.handlers.get(pod.record.runtimeHandler);
   const image = await plannedImage(deps, config.image);
+  const mountImages = await findMountImages(deps.images, config.mounts);
   const { os, architecture } = image.config;
   return {
     id,
@@ -63,6 +67,7 @@ export async function planContainer(
     handler,
     annotations: filterAnnotations(config.annotations, handler.allowedAnnotations),
     image,
+    mountImages,
     createdAtNs: deps.clock.nowNs(),
     log: logPlaceOf(id, {
       directory: request.logDirectory === "" ? pod.record.logDirectory : request.logDirectory,

@@ -8,7 +8,17 @@ import type { ContainerDeps } from "./deps.ts";
 
 type ReleaseDeps = Pick<
   ContainerDeps,
-  "containers" | "names" | "events" | "store" | "cgroups" | "handlers" | "options" | "clock" | "log" | "pods"
+  | "containers"
+  | "names"
+  | "events"
+  | "store"
+  | "imageMounts"
+  | "cgroups"
+  | "handlers"
+  | "options"
+  | "clock"
+  | "log"
+  | "pods"
 >;
 
 /** How long a monitor may take to end by itself once its container is gone. */
@@ -17,13 +27,14 @@ const pollMs = 10;
 
 /**
  * Gives back everything a container holds, and then its record: the process and what the runtime keeps of it, its monitor,
- * exit file, attach link, cgroups, root file system and name. Idempotent; tries every step whatever the others say. When
+ * exit file, attach link, cgroups, image volumes, root file system and name. Idempotent; tries every step whatever the others say. When
  * one fails the record stays, and the Fault names the step: the next removal tries again.
  */
 export async function releaseContainer(deps: ReleaseDeps, container: Container): Promise<void> {
   const { record } = container;
   const parent = deps.pods.get(record.podId)?.record.cgroupParent ?? "";
   await releaseProcesses(deps, container, parent);
+  await deps.imageMounts.release(record);
   // Last: the store's record is what a removal after a restart would go by.
   await deps.store.deleteContainer(record.id);
   deps.names.release(record.name, record.id);

@@ -21,6 +21,7 @@ export async function undoCreation(deps: ContainerDeps, id: string, pod: Creatio
     ["removing its exit file", () => removeExitFiles(deps.options.exitsDir, id)],
     ["removing its attach link", () => rm(join(deps.options.attachDir, id), { force: true })],
     ["removing its cgroups", () => removeCgroups(deps, id, pod)],
+    ["giving back its image volumes", () => deps.imageMounts.release({ id, runDir: deps.store.containerRunDir(id) })],
   ]);
   await deps.store.deleteContainer(id);
   deps.names.releaseAll(id);

@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../base/index.ts";
 import { type Config, version } from "../config/index.ts";
-import { type ImageDeps, LayerFlights, pinnedBy, SharedWork } from "../images/index.ts";
+import { type ImageDeps, type ImageUsers, LayerFlights, pinnedBy, SharedWork } from "../images/index.ts";
 import { hostPlatform } from "../oci/index.ts";
 import {
   authFileSearchPath,
@@ -21,7 +21,10 @@ import type { Live } from "./live.ts";
 const certsDirs = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 
 /** What the operations on images work with, from the configuration and the containers/* files of this node. */
-export function composeImages(live: Pick<Live, "current">, store: Store, log: Logger): ImageDeps {
+export function composeImages(
+  live: Pick<Live, "current">,
+  { store, users, log }: { readonly store: Store; readonly users: ImageUsers; readonly log: Logger },
+): ImageDeps {
   const registries = () => live.current.registries;
   const { globalAuthFile, shortNameMode, pullProgressTimeoutMs } = live.current.config.image;
   const credentials = createCredentialSource({
@@ -49,6 +52,7 @@ export function composeImages(live: Pick<Live, "current">, store: Store, log: Lo
     platform: hostPlatform(),
     progressTimeoutMs: pullProgressTimeoutMs,
     pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),
+    users,
     log,
   };
 }

@@ -1,7 +1,7 @@
 import { Flight, KeyedLock, type Logger, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
-import { removeContainer, Stopping } from "../containers/index.ts";
+import { ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
 import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
@@ -42,7 +42,9 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     driverOptions: config.crio.storageOption,
     log,
   });
-  const images = composeImages(live, store, log);
+  const containerTable = new Containers();
+  const imageMounts = new ImageMounts({ store, containers: containerTable, log });
+  const images = composeImages(live, { store, users: imageMounts, log });
   const networks = createPodNetworks({
     confDir: config.network.networkDir,
     pluginDirs: config.network.pluginDirs,
@@ -76,7 +78,6 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     },
   });
   const clock = systemClock();
-  const containerTable = new Containers();
   const podTable = new Pods();
   const stats = new PodStatsSource({
     pods: podTable,
@@ -104,6 +105,7 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     stopping: new Stopping(log),
     store,
     images,
+    imageMounts,
     cgroups,
     handlers: live.handlers,
     host,

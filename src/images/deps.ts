@@ -17,7 +17,14 @@ export interface ImageDeps {
   /** How long a pull may go on without receiving anything; 0 for ever. */
   readonly progressTimeoutMs: number;
   readonly pinned: PinnedImages;
+  readonly users: ImageUsers;
   readonly log: Logger;
+}
+
+/** Who needs an image without having been made from it. */
+export interface ImageUsers {
+  /** Runs `work`, during which nobody begins to use the image. Rejects with Fault("precondition") when somebody uses it. */
+  whileUnused<T>(imageId: string, work: () => Promise<T>): Promise<T>;
 }
 
 /** Which images the kubelet must not collect. */

@@ -1,4 +1,4 @@
-export type { ImageDeps, PinnedImages } from "./deps.ts";
+export type { ImageDeps, ImageUsers, PinnedImages } from "./deps.ts";
 export { type FoundImage, findImage } from "./find.ts";
 export { type FileSystemUsage, imageFsInfo } from "./fs-info.ts";
 export { LayerFlights } from "./layers.ts";

@@ -4,7 +4,7 @@ import { findImage } from "./find.ts";
 
 /**
  * Removes an image: by id with all its names, by name that name alone, the image going with its last one. An unknown image is
- * removed already. Rejects while a container uses it.
+ * removed already. Rejects while a container uses it, be it as a volume.
  */
 export async function removeImage(deps: ImageDeps, text: string): Promise<void> {
   const found = await findImage(deps, text);
@@ -16,7 +16,7 @@ export async function removeImage(deps: ImageDeps, text: string): Promise<void> 
     return;
   }
   try {
-    await deps.store.removeImage(image.id);
+    await deps.users.whileUnused(image.id, () => deps.store.removeImage(image.id));
   } catch (error) {
     throw withStep("delete image", error);
   }

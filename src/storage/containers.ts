@@ -3,6 +3,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, Undo } from "../base/index.ts";
 import type { DiskUsage } from "../host/index.ts";
+import { mountCounted, type UnmountOptions, unmountCounted } from "./layer-mounts.ts";
 import { LayerTrash } from "./layer-trash.ts";
 import { detachMountsBelow } from "./overlay/detach-mounts.ts";
 import type { LayerOwners } from "./overlay/mapped-layers.ts";
@@ -195,54 +196,19 @@ export async function mountContainer(parts: StoreParts, id: string, options: Mou
     const layer = layers.get(layerId);
     if (layer === undefined)
       throw new Fault("corrupt", `the layer ${layerId} of container ${id} is missing in the store`);
-    return parts.mounts.write(async (draft) => {
-      const path = parts.driver.mountPoint(layerId);
-      const isMounted = await parts.driver.isMounted(layerId);
-      // A count without a mount is from before a crash or a reboot.
-      const count = isMounted ? (draft.get(layerId)?.count ?? 0) : 0;
-      if (!isMounted) {
-        const { mountOptions, volatile } = container;
-        const label = container.mountLabel === "" ? layer.mountLabel : container.mountLabel;
-        await parts.driver.mount(layerId, { label, mountOptions, volatile, userNamespace });
-      }
-      draft.set({ id: layerId, path, count: count + 1 });
-      try {
-        await draft.save();
-      } catch (error) {
-        if (!isMounted) await parts.driver.unmount(layerId); // a full disk: nobody would know of the mount
-        throw error;
-      }
-      return path;
-    });
+    const { mountOptions, volatile } = container;
+    const label = container.mountLabel === "" ? layer.mountLabel : container.mountLabel;
+    return mountCounted(parts, layerId, () =>
+      parts.driver.mount(layerId, { label, mountOptions, volatile, userNamespace }),
+    );
   });
 }
 
-export interface UnmountOptions {
-  /** Only give back one mount of ours: it stays mounted while others count on it. */
-  readonly countDown?: boolean;
-}
-
 /** See `Store.unmountContainer`. */
-export async function unmountContainer(
-  parts: StoreParts,
-  id: string,
-  { countDown = false }: UnmountOptions = {},
-): Promise<void> {
+export async function unmountContainer(parts: StoreParts, id: string, options: UnmountOptions = {}): Promise<void> {
   const container = await parts.containers.read((containers) => containers.get(id));
   if (container === undefined) return;
-  const { layerId } = container;
-  await parts.layers.read(() =>
-    parts.mounts.write(async (draft) => {
-      const mount = draft.get(layerId);
-      const isMounted = await parts.driver.isMounted(layerId);
-      if (mount === undefined && !isMounted) return;
-      const left = countDown && isMounted ? (mount?.count ?? 1) - 1 : 0;
-      if (left <= 0 && isMounted) await parts.driver.unmount(layerId);
-      if (mount === undefined && left <= 0) return;
-      draft.set({ id: layerId, path: parts.driver.mountPoint(layerId), count: Math.max(0, left) });
-      await draft.save();
-    }),
-  );
+  await parts.layers.read(() => unmountCounted(parts, container.layerId, options));
 }
 
 /** See `Store.deleteContainer`. */

@@ -23,6 +23,7 @@ import {
   removeUnusedLayers,
   setImageNames,
 } from "./images.ts";
+import { mountLayer, unmountLayer } from "./layer-mounts.ts";
 import { commitLayer, layerIdOf, stageLayer } from "./layers.ts";
 import { StoreLock } from "./locks/store-lock.ts";
 import { OverlayDriver } from "./overlay/overlay-driver.ts";
@@ -153,6 +154,8 @@ function storeOf(parts: StoreParts, graphLock: StoreLock): Store {
     stageLayer: stage,
     commitLayer: (layer, options) => commitLayer(parts, layer, options),
     removeUnusedLayers: (ids) => removeUnusedLayers(parts, ids),
+    mountLayer: (id) => mountLayer(parts, id),
+    unmountLayer: (id) => unmountLayer(parts, id),
     containers: () => containers.read(({ all }) => all),
     container: (id) => containers.read((view) => view.get(id)),
     findContainer: (text) => containers.read((view) => view.find(text)),

@@ -152,6 +152,52 @@ function storeTests(): void {
     await store.close();
   });
 
+  it("mounts a layer read-only with all below it, once however often it is asked, and unmounts it with the last", async () => {
+    using tmp = freshTmpfs();
+    const store = await openTestStore(tmp.path);
+    const [lower = "", upper = ""] = await putLayers(store, base, top);
+    const [path, again] = await Promise.all([store.mountLayer(upper), store.mountLayer(upper)]);
+    assert.equal(path, join(tmp.path, "root/overlay", upper, "merged"));
+    assert.equal(again, path);
+    assert.deepEqual(readdirSync(path).sort(), ["dir", "etc"]);
+    assert.equal(readFileSync(join(path, "etc/hosts"), "utf8"), "top");
+    assert.throws(() => writeFileSync(join(path, "new"), ""), { code: "EROFS" });
+    for (const option of ["ro", "nodev", "nosuid", "noexec"]) {
+      assert.ok((await mountEntryOf(path))?.options.includes(option), option);
+    }
+    const below = await store.mountLayer(lower);
+    assert.deepEqual(readdirSync(below).sort(), ["dir", "etc", "old"]);
+    const counts = () => json(join(tmp.path, "run/overlay-layers/mountpoints.json"));
+    assert.deepEqual(
+      counts().map(({ id, count }) => [id, count]),
+      [
+        [upper, 2],
+        [lower, 1],
+      ],
+    );
+    await store.unmountLayer(upper);
+    assert.ok(await mountEntryOf(path));
+    await store.unmountLayer(upper);
+    assert.equal(await mountEntryOf(path), undefined);
+    await store.unmountLayer(upper);
+    await store.unmountLayer(lower);
+    await store.unmountLayer("f".repeat(64));
+    assert.deepEqual(counts(), []);
+    await assert.rejects(store.mountLayer("f".repeat(64)), faulted("not-found", /is not in the store/));
+    await store.close();
+  });
+
+  it("removes an image that is mounted, as containers/storage does, with its mount", async () => {
+    using tmp = freshTmpfs();
+    const store = await openTestStore(tmp.path);
+    const id = await putImage(store, "example.com/a:1", base);
+    const path = await store.mountLayer((await store.image(id))?.layer ?? "");
+    await store.removeImage(id);
+    assert.equal(await mountEntryOf(path), undefined);
+    assert.deepEqual(json(join(tmp.path, "run/overlay-layers/mountpoints.json")), []);
+    await store.close();
+  });
+
   it("records containers as CRI-O does, and leaves nothing of them", async () => {
     using tmp = freshTmpfs();
     const store = await openTestStore(tmp.path);

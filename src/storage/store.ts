@@ -1,7 +1,8 @@
 import type { DiskUsage } from "../host/index.ts";
 import type { Digest } from "../oci/index.ts";
-import type { MountOptions, NewContainerOptions, UnmountOptions } from "./containers.ts";
+import type { MountOptions, NewContainerOptions } from "./containers.ts";
 import type { ImageData, NewImageOptions } from "./images.ts";
+import type { UnmountOptions } from "./layer-mounts.ts";
 import type { CommitOptions, StagedLayer, StageOptions } from "./layers.ts";
 import type { StoredContainer } from "./records/container-record.ts";
 import type { StoredImage } from "./records/image-record.ts";
@@ -79,6 +80,14 @@ export interface Store {
   commitLayer(layer: StagedLayer, options: CommitOptions): Promise<boolean>;
   /** Removes those of these layers that no image, container or other layer needs, and resolves with their ids. Unknown ones are fine. */
   removeUnusedLayers(ids: readonly string[]): Promise<readonly string[]>;
+
+  /**
+   * Mounts a layer with all below it read-only, as containers/storage mounts images, and counts that; resolves with its path. It is mounted
+   * once, however often it is asked for. Rejects with Fault("not-found").
+   */
+  mountLayer(id: string): Promise<string>;
+  /** Gives back one mount of a layer, the last of which unmounts it. Fine when it is not mounted, or not there. */
+  unmountLayer(id: string): Promise<void>;
 
   /** All containers, also those of other programs. */
   containers(): Promise<readonly StoredContainer[]>;

@@ -124,8 +124,7 @@ export class OverlayDriver {
     // Again: other programs take it away when they end and nothing is mounted, and put theirs on top of our mounts if it is not there.
     if (!this.#options.skipMountHome) await this.#makePrivate();
     const directory = this.layerDirectory(id);
-    const lower = await readLower(directory);
-    const lowers = lower === undefined ? [join(directory, "empty")] : await lowerDirectories(this.#home, lower);
+    const lowers = await this.#lowersOf(directory);
     const work = join(directory, "work");
     const target = this.mountPoint(id);
     await mkdir(target, { recursive: true, mode: 0o700 });
@@ -138,6 +137,15 @@ export class OverlayDriver {
         mountOverlay({ ...plan, lowers: mapped }),
       );
     }
+  }
+
+  /** Mounts the layer read-only with all below it, at its mount point. */
+  async mountReadonly(id: string): Promise<void> {
+    if (!this.#options.skipMountHome) await this.#makePrivate();
+    const target = this.mountPoint(id);
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    const lowers = [this.diffDirectory(id), ...(await this.#lowersOf(this.layerDirectory(id)))];
+    mountOverlay({ target, lowers, readonly: true, options: ["nodev", "nosuid", "noexec"] });
   }
 
   /** Takes the mount of a layer away, whoever uses it still; one that is not there is fine. */
@@ -156,6 +164,12 @@ export class OverlayDriver {
       if (errnoOf(error) === "ENOENT") return false;
       throw error;
     }
+  }
+
+  /** What is below a layer; an empty directory for a base layer. */
+  async #lowersOf(directory: string): Promise<readonly string[]> {
+    const lower = await readLower(directory);
+    return lower === undefined ? [join(directory, "empty")] : await lowerDirectories(this.#home, lower);
   }
 
   /** A new directory in the place of the mount point: other mount namespaces that still have the mount lose it with the old one. */

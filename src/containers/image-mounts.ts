@@ -1,0 +1,195 @@
+import { mkdir, readdir, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, Fault, KeyedLock, type Logger, reasonOf } from "../base/index.ts";
+import { close, openInRoot, readBounded, writeFileAtomic } from "../host/index.ts";
+import { findImage, type ImageDeps, type ImageUsers } from "../images/index.ts";
+import type { Containers } from "../state/index.ts";
+import type { Store } from "../storage/index.ts";
+import type { MountConfig } from "./config.ts";
+
+/** An image that a container has as a volume. */
+export interface ImageMount {
+  readonly imageId: string;
+  /** Where it is mounted on the host. */
+  readonly path: string;
+}
+
+/** By the image as the request names it. */
+export type ImageMountSources = ReadonlyMap<string, ImageMount>;
+
+interface Holder {
+  readonly id: string;
+  readonly runDir: string;
+}
+
+interface ImageMountsDeps {
+  readonly store: Pick<Store, "image" | "mountLayer" | "unmountLayer">;
+  readonly containers: Pick<Containers, "list">;
+  readonly log: Logger;
+}
+
+const heldFile = "image-mounts.json";
+const maxHeldBytes = 1 << 20;
+
+/**
+ * Images as volumes of containers: mounted read-only, each once, for as long as a container that has it is there. What a container holds is
+ * written down in its run directory before it is mounted, so that whoever removes the container, perhaps the next daemon, gives it back.
+ */
+export class ImageMounts implements ImageUsers {
+  readonly #deps: ImageMountsDeps;
+  /** By image: it is not removed while it is being mounted. */
+  readonly #locks = new KeyedLock<string>();
+  /** Images of the containers that this daemon has made, by container: their records come later. */
+  readonly #held = new Map<string, Set<string>>();
+
+  constructor(deps: ImageMountsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Mounts an image for a container; resolves with the path. Rejects with Fault("not-found") when it is not in the store. */
+  async acquire(holder: Holder, imageId: string): Promise<string> {
+    const { store } = this.#deps;
+    return await this.#locks.with(imageId, async () => {
+      const image = await store.image(imageId);
+      if (image === undefined) throw new Fault("not-found", `image "${imageId}" does not exist locally`);
+      const { layer } = image;
+      if (layer === undefined)
+        throw new Fault("invalid", `image "${imageId}" has no layers, so that there is no volume`);
+      const before = await this.#layersOf(holder);
+      await writeHeld(holder, [...before, layer]);
+      try {
+        const path = await store.mountLayer(layer);
+        const held = this.#held.get(holder.id) ?? new Set();
+        this.#held.set(holder.id, held.add(imageId));
+        return path;
+      } catch (error) {
+        await writeHeld(holder, before);
+        throw error;
+      }
+    });
+  }
+
+  /** Gives back all that a container holds. Idempotent. */
+  async release(holder: Holder): Promise<void> {
+    for (let layers = await this.#layersOf(holder); layers.length > 0; ) {
+      const [layer = "", ...rest] = layers;
+      await this.#deps.store.unmountLayer(layer);
+      await writeHeld(holder, rest);
+      layers = rest;
+    }
+    this.#held.delete(holder.id);
+  }
+
+  async whileUnused<T>(imageId: string, work: () => Promise<T>): Promise<T> {
+    return await this.#locks.with(imageId, async () => {
+      const user = this.#userOf(imageId);
+      if (user === undefined) return await work();
+      throw new Fault("precondition", `image used by ${user}: image is in use by a container as a volume`);
+    });
+  }
+
+  #userOf(imageId: string): string | undefined {
+    for (const [id, images] of this.#held) if (images.has(imageId)) return id;
+    const has = this.#deps.containers
+      .list()
+      .find(({ record }) => record.volumes.some((volume) => volume.image === imageId));
+    return has?.record.id;
+  }
+
+  /** Layers that the container has mounted. What cannot be understood stays mounted until its image is removed. */
+  async #layersOf({ id, runDir }: Holder): Promise<readonly string[]> {
+    try {
+      const held: unknown = JSON.parse((await readBounded(join(runDir, heldFile), maxHeldBytes)).toString("utf8"));
+      if (Array.isArray(held) && held.every((layer) => typeof layer === "string")) return held;
+      throw new Fault("corrupt", "not a list of layers");
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return [];
+      this.#deps.log.warn("which images a container has mounted cannot be read; they stay mounted", {
+        containerID: id,
+        error: reasonOf(error),
+      });
+      return [];
+    }
+  }
+}
+
+async function writeHeld({ runDir }: Holder, layers: readonly string[]): Promise<void> {
+  await writeFileAtomic(join(runDir, heldFile), JSON.stringify(layers), { mode: 0o600, durable: false });
+}
+
+/** The ids of the images that mounts name. Rejects, in the words that the kubelet looks for, when one is not in the store. */
+export async function findMountImages(
+  images: Pick<ImageDeps, "store" | "candidates">,
+  mounts: readonly MountConfig[],
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const { image } of mounts) {
+    if (image === undefined || found.has(image)) continue;
+    await forImageVolume(async () => {
+      const local = await findImage(images, image);
+      if (local === undefined) throw new Fault("not-found", `image "${image}" does not exist locally`);
+      found.set(image, local.image.id);
+    });
+  }
+  return found;
+}
+
+/** Mounts the images that `wanted` names by their ids. What is mounted when one fails is for `ImageMounts.release`. */
+export async function mountImages(
+  mounts: ImageMounts,
+  holder: Holder,
+  wanted: ReadonlyMap<string, string>,
+): Promise<ImageMountSources> {
+  const mounted = new Map<string, string>();
+  const sources = new Map<string, ImageMount>();
+  for (const [text, imageId] of wanted) {
+    const path = mounted.get(imageId) ?? (await forImageVolume(() => mounts.acquire(holder, imageId)));
+    mounted.set(imageId, path);
+    sources.set(text, { imageId, path });
+  }
+  return sources;
+}
+
+/** The directory of a mounted image that a mount means, with the symbolic links in its path followed, all inside the image. */
+export async function imageDirectory(path: string, { image, imageSubPath }: MountConfig): Promise<string> {
+  if (imageSubPath === "") return path;
+  return await forImageVolume(async () => {
+    const fd = openSubPath(path, imageSubPath, image ?? "");
+    try {
+      return await readlink(`/proc/self/fd/${fd}`);
+    } finally {
+      close(fd);
+    }
+  });
+}
+
+function openSubPath(path: string, subPath: string, image: string): number {
+  try {
+    return openInRoot(path, subPath, { directory: true });
+  } catch (error) {
+    const errno = errnoOf(error) ?? "";
+    const words = { ENOENT: "does not exist", ENOTDIR: "is not a directory", ELOOP: "is a loop of symbolic links" }[
+      errno
+    ];
+    if (words === undefined) throw error;
+    throw new Fault("invalid", `sub path "${subPath}" ${words} in image volume "${image}"`, { cause: error });
+  }
+}
+
+/** Makes the empty directory that image volumes are stacked on. Rejects when somebody has put something there. */
+export async function prepareEmptyDirectory(path: string): Promise<void> {
+  await forImageVolume(async () => {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    if ((await readdir(path)).length > 0) throw new Fault("failed", `image volumes path ${path} is not empty`);
+  });
+}
+
+/** Puts in front of what goes wrong the word by which the kubelet knows it. */
+async function forImageVolume<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = error instanceof Fault ? error.code : "failed";
+    throw new Fault(code, `ImageVolumeMountFailed: ${reasonOf(error)}`, { cause: error });
+  }
+}
