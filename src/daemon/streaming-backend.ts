@@ -113,7 +113,7 @@ async function carryTerminal(terminal: Terminal, session: CommandSession, output
 
 async function typeInto(terminal: Terminal, stdin: Readable | undefined): Promise<void> {
   try {
-    for await (const chunk of stdin ?? []) await terminal.write(chunk);
+    for await (const chunk of wholly(stdin)) await terminal.write(chunk);
   } catch {
     // The command has closed its terminal, or the client has gone; both end the session elsewhere.
   }
@@ -133,8 +133,7 @@ async function carryInput(
 ): Promise<"ended" | "detached"> {
   let last = Buffer.alloc(0);
   try {
-    for await (const chunk of session.stdin ?? []) {
-      const data = Buffer.from(chunk);
+    for await (const data of wholly(session.stdin)) {
       if (tty && Buffer.concat([last, data]).includes(detachKeys)) return "detached";
       last = data.subarray(-1);
       await attachment.write(data);
@@ -144,6 +143,11 @@ async function carryInput(
     // The container has ended, which the output tells too.
   }
   return "ended";
+}
+
+/** What a client sends. A plain loop would destroy the stream at its end, and tell the client that its input had failed. */
+function wholly(stdin: Readable | undefined): AsyncIterable<Buffer<ArrayBuffer>> | readonly Buffer<ArrayBuffer>[] {
+  return stdin?.iterator({ destroyOnReturn: false }) ?? [];
 }
 
 async function carryResizes(

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,17 +8,19 @@ import {
   type ExitStatus,
   listenForConsole,
   type StartedProgram,
-  sendSignal,
   startProgram,
   type Terminal,
   terminalOf,
 } from "../../host/index.ts";
 import { type Process, runtimeJson } from "../../oci/index.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
+import { execPid, killExec, startedPid } from "../kill-exec.ts";
 
 /** How long a runtime may take to start a process in a container. */
 const startTimeoutMs = 60_000;
 const keptWords = 4096;
+/** How long the terminal of a command that did not start may take to be over. */
+const screenTimeoutMs = 1_000;
 
 export interface ExecOptions {
   readonly id: string;
@@ -87,8 +89,7 @@ function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: stri
 async function killBoth(program: StartedProgram, pidFile: string): Promise<void> {
   const ended = await Promise.race([program.exited.then(() => true), Promise.resolve(false)]);
   if (ended) return;
-  const pid = Number(await readFile(pidFile, "utf8").catch(() => "0"));
-  if (pid > 1) sendSignal(pid, 9);
+  killExec(await startedPid(program, pidFile));
   program.kill(9);
 }
 
@@ -114,22 +115,22 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
     failed.abort(new Fault("failed", `${handler.path} exec failed: ${await words}`));
   });
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
-  const master = await socket.receive({ timeoutMs: startTimeoutMs, signal }).catch((error: unknown) => {
-    program.kill(9);
+  const master = await socket.receive({ timeoutMs: startTimeoutMs, signal }).catch(async (error: unknown) => {
+    await killBoth(program, pidFile);
     throw error;
   });
   const terminal = terminalOf(master);
   try {
     await ended;
-    failed.signal.throwIfAborted();
-    const pid = Number(await readFile(pidFile, "utf8"));
-    if (!(pid > 1)) throw new Fault("failed", `${handler.path} exec left no pid in its pid file`);
+    if (failed.signal.aborted) throw await withScreen(failed.signal.reason, terminal);
+    const pid = await execPid(pidFile);
+    if (pid === undefined) throw new Fault("failed", `${handler.path} exec left no pid in its pid file`);
     return {
       io: { is: "terminal", terminal },
       exited: adoptOrphan(pid),
-      kill: () => void sendSignal(pid, 9),
+      kill: () => killExec(pid),
       async [Symbol.asyncDispose]() {
-        sendSignal(pid, 9);
+        killExec(pid);
         terminal.close();
         await forget(dir);
       },
@@ -140,11 +141,19 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
   }
 }
 
+/** crun writes why a command does not run onto the terminal that it has made for it. */
+async function withScreen(fault: unknown, terminal: Terminal): Promise<unknown> {
+  const timer = setTimeout(() => terminal.close(), screenTimeoutMs);
+  const screen = await lastWords(terminal.output);
+  clearTimeout(timer);
+  return screen === "" ? fault : new Fault("failed", `${reasonOf(fault)}${screen}`);
+}
+
 function execArgs(handler: RuntimeHandler): readonly string[] {
   return ["--root", handler.root, ...(handler.systemdCgroup ? ["--systemd-cgroup"] : []), "exec"];
 }
 
-async function lastWords(stream: Socket | undefined): Promise<string> {
+async function lastWords(stream: AsyncIterable<Buffer> | undefined): Promise<string> {
   let text = "";
   try {
     for await (const chunk of stream ?? []) text = (text + String(chunk)).slice(-keptWords);
