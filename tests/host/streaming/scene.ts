@@ -7,6 +7,9 @@ import { type Daemon, type DaemonOptions, startDaemon } from "../../support/daem
 import { fixtureNames } from "../../support/fixtures/index.ts";
 import { compareInventories, type Inventory, takeInventory } from "../../support/node/index.ts";
 
+/** Of which the first process is a shell that waits: it takes in the children of commands that were killed. */
+const idleCommand = "sleep 1000000";
+
 /** What every test of a file uses; disposed of, nothing may be left of it. */
 export class Scene implements AsyncDisposable {
   readonly daemon: Daemon;
@@ -40,7 +43,7 @@ export class Scene implements AsyncDisposable {
     await crictl.do("pull", fixtureNames.busybox);
     const podFile = await crictl.podFile({ name: "streams" });
     const pod = await crictl.do("runp", podFile);
-    const idle = { name: "idle", image: fixtureNames.busybox, command: ["sleep", "1000000"] };
+    const idle = { name: "idle", image: fixtureNames.busybox, command: ["sh", "-c", `${idleCommand} & wait`] };
     const container = await runContainer(crictl, pod, podFile, idle);
     const containerPid = (await crictl.json("inspect", container)).info.pid;
     const cri = openCri(daemon.socket);
@@ -113,14 +116,16 @@ function commandsBeside(pid: number): readonly string[] {
   const wanted = namespaceOf(pid);
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== pid && namespaceOf(name) === wanted)
-    .map((name) => nameOf(name));
+    .map((name) => commandOf(name))
+    .filter((command) => command !== "" && command !== idleCommand);
 }
 
-function nameOf(pid: string): string {
+/** A command line; none for one that has just ended. */
+function commandOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
   } catch {
-    return ""; // it has just ended
+    return "";
   }
 }
 
