@@ -68,6 +68,11 @@ export class Scene implements AsyncDisposable {
     return commandsBeside(this.#containerPid);
   }
 
+  /** The processes in the container with such a command line. */
+  pids(command: string): readonly number[] {
+    return processesBeside(this.#containerPid).filter((pid) => commandOf(pid) === command);
+  }
+
   /** What the daemon holds now. */
   holdings(): Holdings {
     return holdingsOf(this.daemon.pid);
@@ -110,30 +115,33 @@ export function holdingsOf(pid: number): Holdings {
   };
 }
 
-/** Those that share the PID namespace of a process. */
+/** Their command lines, without those of processes that have just ended. */
 function commandsBeside(pid: number): readonly string[] {
-  const namespaceOf = (of: string | number) => readlinkOr(`/proc/${of}/ns/pid`);
+  const commands = processesBeside(pid).map(commandOf);
+  return commands.filter((command) => command !== "" && command !== idleCommand);
+}
+
+/** Those that share the PID namespace of a process. */
+function processesBeside(pid: number): readonly number[] {
   const wanted = namespaceOf(pid);
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== pid && namespaceOf(name) === wanted)
-    .map((name) => commandOf(name))
-    .filter((command) => command !== "" && command !== idleCommand);
+  const pids = readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+  return pids.filter((other) => other !== pid && namespaceOf(other) === wanted);
+}
+
+function namespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined; // it has just ended
+  }
 }
 
 /** A command line; none for one that has just ended. */
-function commandOf(pid: string): string {
+function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
   } catch {
     return "";
-  }
-}
-
-function readlinkOr(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined; // it has just ended
   }
 }
 
