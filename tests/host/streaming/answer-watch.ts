@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { nodeBinary } from "../../support/paths.ts";
 import { say } from "./full.ts";
@@ -10,17 +11,14 @@ export async function whileAsking<T>(socket: string, what: string, work: () => P
   const child = spawn(nodeBinary, ["--disable-warning=ExperimentalWarning", script, socket], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  const said = child.stdout.toArray();
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  await lines.next(); // it is connected
   const closed = once(child, "close");
   try {
     return await work();
   } finally {
     child.stdin.end();
+    say(`${what}: other calls: ${(await lines.next()).value}`);
     await closed;
-    say(
-      `${what}: other calls: ${Buffer.concat(await said)
-        .toString()
-        .trim()}`,
-    );
   }
 }

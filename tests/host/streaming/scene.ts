@@ -103,16 +103,25 @@ export interface Holdings {
   readonly children: number;
   /** Resident bytes. */
   readonly memory: number;
+  /** Of the process since it began; a tick of the kernel is 10 ms. */
+  readonly cpuSeconds: number;
 }
 
 export function holdingsOf(pid: number): Holdings {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  const [user = 0, system = 0] = statOf(pid).slice(11, 13).map(Number);
   return {
+    cpuSeconds: (user + system) / 100,
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
     children: children.split(" ").filter(Boolean).length,
     memory: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024,
   };
+}
+
+/** The fields of /proc/PID/stat from the third on. */
+function statOf(pid: number): readonly string[] {
+  return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
 }
 
 /** Their command lines, without those of processes that have just ended. */
