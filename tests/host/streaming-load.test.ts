@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { after, before, describe, it } from "node:test";
+import { flag } from "../../src/streaming/spdy/frame.ts";
 import { type ClientSide, SpdyClient } from "../../src/streaming/testing/spdy-client.ts";
 import { abuses } from "./streaming/abuse.ts";
 import { whileAsking } from "./streaming/answer-watch.ts";
@@ -112,7 +113,7 @@ describe("the daemon's streaming", { timeout: isFull ? 7_200_000 : 180_000 }, ()
         await Promise.all(
           Array.from({ length: 20 }, async (_, index) => {
             const headers = { port: String(server.ports.ipv4), requestid: String(done + index) };
-            await client.open({ streamtype: "error", ...headers });
+            await client.open({ streamtype: "error", ...headers }, flag.fin); // as kubectl does
             const data = await client.open({ streamtype: "data", ...headers });
             client.data(data, input, true);
             await data.ended;
