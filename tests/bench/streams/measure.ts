@@ -41,7 +41,7 @@ export async function firstByteMs({ cri, container }: Subject): Promise<number> 
   const { stdout, error } = await client.openCommand("stdout");
   await client.until(() => (stdout?.chunks.length ?? 0) > 0);
   const ms = performance.now() - began;
-  await error?.ended;
+  await Promise.race([error?.ended, client.closed]);
   client.vanish();
   return ms;
 }
