@@ -5,4 +5,5 @@ export { newId, shortId } from "./ids.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { createLogger, isLogged, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export { deadline, untilAborted } from "./signal.ts";
+export { Turns } from "./turns.ts";
 export { Undo } from "./undo.ts";

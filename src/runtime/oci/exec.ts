@@ -38,6 +38,8 @@ export interface ExecOptions {
 /** A process running in a container beside its first one. */
 export interface ExecSession extends AsyncDisposable {
   readonly io: ExecIo;
+  /** Settles when the runtime has done its part, well or not. */
+  readonly started: Promise<unknown>;
   /** How the process ended. */
   readonly exited: Promise<ExitStatus>;
   /** Kills the process. */
@@ -93,6 +95,7 @@ function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: stri
   };
   return {
     io: { is: "pipes", stdin, stdout, stderr },
+    started: program.exited,
     exited,
     kill: () => void kill(),
     async [Symbol.asyncDispose]() {
@@ -158,6 +161,7 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
     };
     return {
       io: { is: "terminal", terminal },
+      started: ended,
       exited,
       kill,
       async [Symbol.asyncDispose]() {
