@@ -22,7 +22,7 @@ const drainMs = 1_000;
  * would not start earlier, and everything else on the node would wait behind them. One that takes longer waits for something else.
  */
 const leastStartsAtOnce = 4;
-const longestTurnMs = 500;
+const longestTurnMs = 200;
 /** ctrl-p, ctrl-q: leaves an attached container running. */
 const detachKeys = Buffer.from([0x10, 0x11]);
 

@@ -46,10 +46,10 @@ export async function startContainerd(
 
 function configuration(netDir: string): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
-  const runtime = (name: string) => `[${cri}.containerd.runtimes.${name}]
+  const runtime = (name: string, path: string) => `[${cri}.containerd.runtimes.${name}]
 runtime_type = "io.containerd.runc.v2"
 [${cri}.containerd.runtimes.${name}.options]
-BinaryName = "/usr/sbin/${name}"
+BinaryName = "${path}"
 `;
   return `version = 2
 root = "/var/tmp/containerd"
@@ -62,7 +62,7 @@ restrict_oom_score_adj = true
 [${cri}.cni]
 bin_dir = "/usr/lib/cni"
 conf_dir = "${netDir}"
-${runtime("runc")}${runtime("crun").replace("sbin", "bin")}`;
+${runtime("runc", "/usr/sbin/runc")}${runtime("crun", "/usr/bin/crun")}`;
 }
 
 function answers(socket: string): Promise<boolean> {
