@@ -1,7 +1,7 @@
+import { availableParallelism } from "node:os";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { setTimeout as sleep } from "node:timers/promises";
-import { reasonOf, untilAborted } from "../base/index.ts";
+import { reasonOf, Turns, untilAborted } from "../base/index.ts";
 import {
   attachToContainer,
   type ContainerAttachment,
@@ -13,29 +13,42 @@ import type { ExitStatus, Terminal } from "../host/index.ts";
 import { connectToPod, findPod, type PodDeps } from "../pods/index.ts";
 import type { ExecSession } from "../runtime/index.ts";
 import type { CommandSession, StreamingBackend } from "../streaming/index.ts";
+import { CommandOutput, writeTo } from "./command-output.ts";
 
 /** A child left behind by a command may hold its output open; after the command's end, nobody waits for it once it was silent for so long. */
 const drainMs = 1_000;
+/**
+ * Starting a command keeps a processor busy for some 20 ms. Of hundreds that come at once only so many start together: the others
+ * would not start earlier, and everything else on the node would wait behind them. One that takes longer waits for something else.
+ */
+const leastStartsAtOnce = 4;
+const longestTurnMs = 200;
 /** ctrl-p, ctrl-q: leaves an attached container running. */
 const detachKeys = Buffer.from([0x10, 0x11]);
 
 /** What the streaming server does in containers and pods. */
 export function streamingBackend(deps: PodDeps): StreamingBackend {
+  const starts = new Turns(Math.max(leastStartsAtOnce, availableParallelism()));
   return {
     async exec({ containerId, command, tty, stdin }, session) {
       const container = await refreshContainer(deps, findContainer(deps, containerId), session.signal);
-      await using exec = await execInContainer(deps, container, { args: command, tty, stdin, signal: session.signal });
+      const { signal } = session;
+      await using exec = await inTurn(starts, signal, () =>
+        execInContainer(deps, container, { args: command, tty, stdin, signal }),
+      );
       const stop = () => exec.kill();
-      session.signal.addEventListener("abort", stop, { once: true });
-      if (session.signal.aborted) stop();
-      const output = new Output();
+      signal.addEventListener("abort", stop, { once: true });
+      if (signal.aborted) stop();
+      const output = new CommandOutput();
       const carried =
         exec.io.is === "terminal"
           ? carryTerminal(exec.io.terminal, session, output)
           : carryPipes(exec.io, session, output);
       carried.catch(() => {}); // told below; it may come before the command's end
       const status = await exec.exited;
-      await Promise.race([carried, output.silent(drainMs, session.signal)]);
+      const done = new AbortController();
+      await Promise.race([carried, output.silent(drainMs, AbortSignal.any([signal, done.signal]))]);
+      done.abort();
       return { exitCode: exitCodeOf(status) };
     },
 
@@ -61,33 +74,31 @@ export function streamingBackend(deps: PodDeps): StreamingBackend {
   };
 }
 
-type Pipes = Extract<ExecSession["io"], { readonly is: "pipes" }>;
-
-/** The output of a command, on its way to the client. */
-class Output {
-  #heldBack = 0;
-  #lastMs = performance.now();
-
-  /** Writes to the client; what goes wrong there is told by the session's end. */
-  async write(to: Writable | undefined, chunk: Buffer): Promise<void> {
-    this.#heldBack++;
-    await write(to, chunk);
-    this.#heldBack--;
-    this.#lastMs = performance.now();
-  }
-
-  /** Resolves once nothing has come from the command for `ms`, however long the client takes for what came before; or on abort. */
-  async silent(ms: number, signal: AbortSignal): Promise<void> {
-    const from = performance.now();
-    while (!signal.aborted) {
-      const leftMs = Math.max(this.#lastMs, from) + ms - performance.now();
-      if (leftMs <= 0 && this.#heldBack === 0) return;
-      await sleep(Math.max(leftMs, ms / 20));
-    }
+/** Starts a command when it is its turn, which is over when it has started. */
+async function inTurn(starts: Turns, signal: AbortSignal, start: () => Promise<ExecSession>): Promise<ExecSession> {
+  const giveBack = await starts.take(signal);
+  const timer = setTimeout(giveBack, longestTurnMs);
+  const over = () => {
+    clearTimeout(timer);
+    giveBack();
+  };
+  try {
+    const session = await start();
+    session.started.then(over, over);
+    return session;
+  } catch (error) {
+    over();
+    throw error;
   }
 }
 
-async function carryPipes({ stdin, stdout, stderr }: Pipes, session: CommandSession, output: Output): Promise<void> {
+type Pipes = Extract<ExecSession["io"], { readonly is: "pipes" }>;
+
+async function carryPipes(
+  { stdin, stdout, stderr }: Pipes,
+  session: CommandSession,
+  output: CommandOutput,
+): Promise<void> {
   if (stdin !== undefined) {
     stdin.on("error", () => {}); // a command need not read its input
     if (session.stdin === undefined) stdin.end();
@@ -97,7 +108,7 @@ async function carryPipes({ stdin, stdout, stderr }: Pipes, session: CommandSess
 }
 
 /** Copies a stream to the client; without a client for it, it is read all the same, so that the command is not held up. */
-async function carry(from: Readable, to: Writable | undefined, output: Output): Promise<void> {
+async function carry(from: Readable, to: Writable | undefined, output: CommandOutput): Promise<void> {
   if (to === undefined) {
     from.resume();
     return;
@@ -105,7 +116,7 @@ async function carry(from: Readable, to: Writable | undefined, output: Output): 
   for await (const chunk of from) await output.write(to, chunk);
 }
 
-async function carryTerminal(terminal: Terminal, session: CommandSession, output: Output): Promise<void> {
+async function carryTerminal(terminal: Terminal, session: CommandSession, output: CommandOutput): Promise<void> {
   void carryResizes(session, async ({ height, width }) => terminal.resize({ rows: height, columns: width }));
   void typeInto(terminal, session.stdin);
   for await (const chunk of terminal.output) await output.write(session.stdout, chunk);
@@ -113,7 +124,7 @@ async function carryTerminal(terminal: Terminal, session: CommandSession, output
 
 async function typeInto(terminal: Terminal, stdin: Readable | undefined): Promise<void> {
   try {
-    for await (const chunk of stdin ?? []) await terminal.write(chunk);
+    for await (const chunk of wholly(stdin)) await terminal.write(chunk);
   } catch {
     // The command has closed its terminal, or the client has gone; both end the session elsewhere.
   }
@@ -121,7 +132,7 @@ async function typeInto(terminal: Terminal, stdin: Readable | undefined): Promis
 
 async function carryOutput(attachment: ContainerAttachment, session: CommandSession): Promise<void> {
   for await (const { stream, data } of attachment.output) {
-    await write(stream === "stderr" ? session.stderr : session.stdout, data);
+    await writeTo(stream === "stderr" ? session.stderr : session.stdout, data);
   }
 }
 
@@ -133,8 +144,7 @@ async function carryInput(
 ): Promise<"ended" | "detached"> {
   let last = Buffer.alloc(0);
   try {
-    for await (const chunk of session.stdin ?? []) {
-      const data = Buffer.from(chunk);
+    for await (const data of wholly(session.stdin)) {
       if (tty && Buffer.concat([last, data]).includes(detachKeys)) return "detached";
       last = data.subarray(-1);
       await attachment.write(data);
@@ -146,6 +156,11 @@ async function carryInput(
   return "ended";
 }
 
+/** What a client sends. A plain loop would destroy the stream at its end, and tell the client that its input had failed. */
+function wholly(stdin: Readable | undefined): AsyncIterable<Buffer<ArrayBuffer>> | readonly Buffer<ArrayBuffer>[] {
+  return stdin?.iterator({ destroyOnReturn: false }) ?? [];
+}
+
 async function carryResizes(
   session: CommandSession,
   resize: (size: { readonly height: number; readonly width: number }) => Promise<void>,
@@ -155,20 +170,6 @@ async function carryResizes(
   } catch {
     // A terminal that is gone has no size.
   }
-}
-
-async function write(to: Writable | undefined, chunk: Buffer): Promise<void> {
-  if (to === undefined || to.destroyed) return;
-  if (to.write(chunk)) return;
-  await new Promise<void>((resolve) => {
-    const go = () => {
-      to.removeListener("drain", go);
-      to.removeListener("close", go);
-      resolve();
-    };
-    to.once("drain", go);
-    to.once("close", go);
-  });
 }
 
 /** Each direction ends by itself: one side may still send when the other has finished. */

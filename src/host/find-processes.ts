@@ -25,6 +25,11 @@ export async function findProcessesByVariable(name: string, value: string): Prom
   return await findProcesses("environ", (entries) => entries.includes(`${name}=${value}`));
 }
 
+/** The processes of the session that the process `session` began, itself included. */
+export async function findProcessesOfSession(session: number): Promise<readonly ProcessInfo[]> {
+  return await livingProcesses(async (pid) => (await readProcess(pid))?.session === session);
+}
+
 /** Kills what `find` finds, again and again until that is nothing: processes have children. Rejects with Fault("deadline"). */
 export async function killFound(
   find: () => Promise<readonly ProcessInfo[]>,
@@ -44,11 +49,16 @@ async function findProcesses(
   file: "cmdline" | "environ",
   matches: (entries: readonly string[]) => boolean,
 ): Promise<readonly ProcessInfo[]> {
+  return await livingProcesses(async (pid) => matches(await entriesOf(`/proc/${pid}/${file}`)));
+}
+
+/** The processes, besides this one, that `isMeant`. */
+async function livingProcesses(isMeant: (pid: number) => Promise<boolean>): Promise<readonly ProcessInfo[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
   const found: ProcessInfo[] = [];
   const look = async (): Promise<void> => {
     for (let pid = pids.pop(); pid !== undefined; pid = pids.pop()) {
-      if (pid === process.pid || !matches(await entriesOf(`/proc/${pid}/${file}`))) continue;
+      if (pid === process.pid || !(await isMeant(pid))) continue;
       const info = await readProcess(pid);
       if (info !== undefined && info.state !== "Z" && info.state !== "X") found.push(info);
     }

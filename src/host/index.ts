@@ -29,7 +29,12 @@ export { DiskUsageMeter, type DiskUsageOptions, diskUsage } from "./disk-usage.t
 export type { DiskUsage } from "./disk-walk.ts";
 export { type ExitStatus, exitStatusOf, exitStatusText } from "./exit-status.ts";
 export { type FileLock, type FileLockOptions, FileLocks, type LockMode, lockFile } from "./file-locks.ts";
-export { findProcessesByArguments, findProcessesByVariable, killFound } from "./find-processes.ts";
+export {
+  findProcessesByArguments,
+  findProcessesByVariable,
+  findProcessesOfSession,
+  killFound,
+} from "./find-processes.ts";
 export { findProgram } from "./find-program.ts";
 export { makeDirectoryInRoot, type OpenInRootOptions, openInRoot, readFileInRoot } from "./in-root.ts";
 export type { InterfaceCounters } from "./interface-counters.ts";

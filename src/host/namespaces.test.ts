@@ -189,6 +189,19 @@ describe("NamespaceWorker", () => {
     await unpinNamespace(join(dir, "after", "netns"));
   });
 
+  it("closes the socket that was made for a caller who has left", async () => {
+    const { net } = pinsIn("forwarded");
+    await worker.create({ pins: { net }, sysctls: [] });
+    const before = readdirSync("/proc/self/fd").length;
+    const controller = new AbortController();
+    const connecting = worker.connectLocalhost(net, 1, { signal: controller.signal });
+    controller.abort(new Error("the client hung up"));
+    await assert.rejects(connecting, /hung up/);
+    await assert.rejects(worker.connectLocalhost(net, 1), /ECONNREFUSED/); // comes after it in the queue
+    assert.equal(readdirSync("/proc/self/fd").length, before);
+    await unpinNamespace(net);
+  });
+
   it("is idempotent in taking pins away", async () => {
     await unpinNamespace(join(dir, "never", "was"));
     const { net } = pinsIn("twice");

@@ -6,6 +6,7 @@ import { removePin } from "./namespace-pins.ts";
 import { checkNamespacePlan, type NamespacePins, type NamespacePlan, pinnedKinds } from "./namespace-plan.ts";
 import type { NamespaceReply, NamespaceRequest } from "./namespace-worker.ts";
 import { SerialWorker } from "./serial-worker.ts";
+import { close } from "./syscalls.ts";
 import { workerFile } from "./worker-file.ts";
 
 // Making a network namespace takes a lock that tearing others down holds for long on a busy machine.
@@ -98,7 +99,10 @@ export class NamespaceWorker {
     options: NamespaceCallOptions,
   ): Promise<Socket> {
     const request = { op: "tcp-socket", path: to.path, family: to.family } as const;
-    const reply = await this.#thread.call(request, { what: `entering ${to.path}`, ...timed(options) });
+    const onLate = (reply: NamespaceReply) => {
+      if (reply.op === "socket") close(reply.fd);
+    };
+    const reply = await this.#thread.call(request, { what: `entering ${to.path}`, onLate, ...timed(options) });
     if (reply.op !== "socket") throw new Fault("failed", "the namespace worker gave no socket");
     const socket = new Socket({ fd: reply.fd, readable: true, writable: true, allowHalfOpen: true });
     using patience = deadline(options.timeoutMs ?? defaultTimeoutMs, `connecting to port ${to.port}`, options.signal);

@@ -23,7 +23,15 @@ describe("readProcess", () => {
   it("is not fooled by a process that names itself after the format", () => {
     const rest = Array.from({ length: 50 }, (_, index) => String(index + 4));
     const stat = parseProcessStat(`77 (a) Z 1 (b) ) S ${rest.join(" ")}\n`);
-    assert.deepEqual(stat, { pid: 77, command: "a) Z 1 (b) ", state: "S", parent: 4, threads: 20, startTime: "22" });
+    assert.deepEqual(stat, {
+      pid: 77,
+      command: "a) Z 1 (b) ",
+      state: "S",
+      parent: 4,
+      session: 6,
+      threads: 20,
+      startTime: "22",
+    });
     for (const bad of ["", "77", "77 (a", "x (a) S 1", "77 (a) S 1"]) assert.equal(parseProcessStat(bad), undefined);
   });
 });

@@ -15,6 +15,8 @@ export interface ProcessInfo {
   /** One letter: R, S, D, Z (zombie), X … */
   readonly state: string;
   readonly parent: number;
+  /** Pid of the process that began its session. */
+  readonly session: number;
   /** Field 20: its threads, the first one among them even when that has ended. */
   readonly threads: number;
   /** Field 22, clock ticks since boot: with the pid it names a process for good. Text, since it is 64 bits wide. */
@@ -38,8 +40,8 @@ export function parseProcessStat(text: string): ProcessInfo | undefined {
   const open = text.indexOf("(");
   const close = text.lastIndexOf(")");
   const pid = Number(text.slice(0, open).trim());
-  const [state, parent, ...rest] = text.slice(close + 2).split(" ");
-  const [threads, startTime] = [rest[15], rest[17]];
+  const [state, parent, , session, ...rest] = text.slice(close + 2).split(" ");
+  const [threads, startTime] = [rest[13], rest[15]];
   if (open === -1 || close < open || !Number.isInteger(pid)) return undefined;
   if (state === undefined || parent === undefined || startTime === undefined) return undefined;
   return {
@@ -47,6 +49,7 @@ export function parseProcessStat(text: string): ProcessInfo | undefined {
     command: text.slice(open + 1, close),
     state,
     parent: Number(parent),
+    session: Number(session),
     threads: Number(threads),
     startTime,
   };

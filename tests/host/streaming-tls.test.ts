@@ -9,7 +9,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { createLogger, silentLogger } from "../../src/base/index.ts";
 import { type TestCertificate, testCertificate } from "../../src/registry/testing/certificate.ts";
 import { createStreamingServer, type StreamingServer, type TlsOptions } from "../../src/streaming/index.ts";
-import { localBackend } from "./streaming/local-backend.ts";
+import { manualBackend } from "../../src/streaming/testing/serve.ts";
 
 interface Served extends AsyncDisposable {
   readonly server: StreamingServer;
@@ -32,7 +32,7 @@ async function serve(certificate: TestCertificate, more: Partial<TlsOptions> & {
   const server = createStreamingServer({
     address: "127.0.0.1",
     port: 0,
-    backend: localBackend(),
+    backend: manualBackend(),
     log: createLogger({ level: () => "info", format: "text", write: (line) => log.push(line) }),
     tls: {
       certificateFile: join(dir, "cert"),
@@ -144,7 +144,7 @@ describe("the streaming server over TLS", { timeout: 60_000 }, () => {
     const server = createStreamingServer({
       address: "127.0.0.1",
       port: 0,
-      backend: localBackend(),
+      backend: manualBackend(),
       log: silentLogger,
       tls: { certificateFile: "/nonexistent/cert", keyFile: "/nonexistent/key" },
     });

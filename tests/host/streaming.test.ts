@@ -1,274 +1,295 @@
-/**
- * The streaming server with real clients, in front of a backend that runs commands on this machine. Sizes and counts are for
- * every day; CRIO_TS_STREAMS=full (`npm run soak:streams`) makes them those of the goals: 1 GB, 10,000 sessions, 100,000 URLs.
- */
+/** Exec, attach and port-forward through the daemon by crictl, over both transports, with crun and with runc. */
 import assert from "node:assert/strict";
-import { createHash, randomInt } from "node:crypto";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { SpdyClient } from "../../src/streaming/testing/spdy-client.ts";
 import { noCrictl } from "../support/daemon/crictl.ts";
-import { Alone } from "./streaming/alone.ts";
-import { crictlCommand, run, start, transports } from "./streaming/crictl-run.ts";
+import { endOf, forwardedPort, run, start, transports } from "./streaming/crictl-run.ts";
+import { isFull, say } from "./streaming/full.ts";
+import { pattern, patternDigest } from "./streaming/pattern.ts";
+import { type PodServer, startPodServer } from "./streaming/pod-server.ts";
+import { eventually, Scene } from "./streaming/scene.ts";
+import { TypedAt } from "./streaming/terminal.ts";
 
-const isFull = process.env.CRIO_TS_STREAMS === "full";
 const bulkBytes = isFull ? 1 << 30 : 64 << 20;
-const vanishing = isFull ? 10_000 : 80;
-const unusedUrls = isFull ? 100_000 : 1_200;
-const timeout = isFull ? 1_800_000 : 120_000;
+const timeout = isFull ? 3_600_000 : 240_000;
 
-let alone: Alone;
-before(async () => {
-  alone = await Alone.start();
-});
-after(() => alone[Symbol.asyncDispose]());
-
-const say = (text: string) => process.stdout.write(`   ${text}\n`);
-
-for (const transport of transports) {
-  const crictl = (verb: string, ...args: readonly string[]) => crictlCommand(alone.endpoint, verb, transport, ...args);
-
-  describe(`crictl over ${transport}`, { skip: noCrictl, timeout }, () => {
-    it("gets a command's output, errors and exit code", async () => {
-      const done = await run(crictl("exec", "c1", "sh", "-c", "echo out; echo err >&2; exit 3"));
-      assert.equal(done.stdout, "out\n");
-      assert.match(done.stderr, /^err\n/);
-      assert.match(done.stderr, /command terminated with exit code 3/);
-      const fine = await run(crictl("exec", "c1", "echo", "hello"));
-      assert.deepEqual([fine.code, fine.stdout], [0, "hello\n"]);
+for (const runtime of ["crun", "runc"] as const) {
+  describe(`streaming with ${runtime}`, { skip: noCrictl, timeout }, () => {
+    let scene: Scene;
+    let server: PodServer;
+    before(async () => {
+      scene = await Scene.start({ runtime });
+      server = await startPodServer(await scene.netns());
+    });
+    after(async () => {
+      await server[Symbol.asyncDispose]();
+      await scene[Symbol.asyncDispose]();
     });
 
-    it("is told why a command does not run", async () => {
-      const done = await run(crictl("exec", "c1", "/no/such/program"));
-      assert.equal(done.code, 1);
-      assert.match(done.stderr, /error executing command in container: spawn \/no\/such\/program ENOENT/);
-    });
+    for (const transport of transports) {
+      const crictl = (verb: string, ...args: readonly string[]) => [
+        ...scene.crictl.command(verb),
+        ...["--transport", transport],
+        ...args,
+      ];
 
-    it("passes input on, and its end", async () => {
-      assert.equal((await run(crictl("exec", "-i", "c1", "cat"), "line one\nline two")).stdout, "line one\nline two");
-      assert.equal((await run(crictl("attach", "-i", "c1"), "attached")).stdout, "attached");
-    });
+      it(`gives a command's output, errors and exit code over ${transport}`, async () => {
+        const done = await run(crictl("exec", scene.container, "sh", "-c", "echo out; echo err >&2; exit 3"));
+        assert.equal(done.stdout, "out\n");
+        assert.match(done.stderr, /^err\n/);
+        assert.match(done.stderr, /command terminated with exit code 3/);
+        const fine = await run(crictl("exec", scene.container, "echo", "hello"));
+        assert.deepEqual([fine.code, fine.stdout, fine.stderr], [0, "hello\n", ""]);
+      });
 
-    it("has a terminal that changes its size", async () => {
-      const exec = crictl("exec", "-i", "-t", "c1", "sh").join(" ");
-      // script(1) makes the terminal; the shell inside gives it a size, and another one later.
-      const shell = `stty rows 40 cols 100; (sleep 1; stty rows 50 cols 120 </dev/tty) & exec ${exec}`;
-      const child = start(["script", "-qec", shell, "/dev/null"]);
-      let seen = "";
-      const shows = async (what: RegExp) => {
-        for await (const bytes of child.stdout.iterator({ destroyOnReturn: false })) {
-          seen += bytes;
-          if (what.test(seen)) return;
+      it(`says why a command does not run over ${transport}`, async () => {
+        const done = await run(crictl("exec", scene.container, "/no/such/program"));
+        assert.notEqual(done.code, 0);
+        assert.match(done.stderr, /no\/such\/program/);
+        const exec = crictl("exec", "-i", "-t", scene.container, "/no/such/program");
+        await using typist = await TypedAt.start(exec, 24, 80);
+        await typist.shows(/no\/such\/program/);
+        await typist.ended();
+        assert.deepEqual(scene.commands(), []);
+      });
+
+      it(`passes input on, and its end, over ${transport}`, async () => {
+        const done = await run(crictl("exec", "-i", scene.container, "cat"), "line one\nline two");
+        assert.equal(done.stdout, "line one\nline two");
+      });
+
+      it(`has a terminal that changes its size over ${transport}`, async () => {
+        const script =
+          'trap \'echo "size $(stty size)"\' WINCH; echo "begun $(tty)"; while :; do read -r line || continue; echo "got $line"; [ "$line" = leave ] && exit 7; done';
+        const exec = crictl("exec", "-i", "-t", scene.container, "sh", "-c", script);
+        await using shell = await TypedAt.start(exec, 40, 100);
+        await shell.shows(/begun \/dev\/pts\/\d/);
+        shell.resize(50, 120);
+        await shell.shows(/size 50 120/);
+        shell.type("typed\r");
+        await shell.shows(/got typed/);
+        shell.resize(24, 80);
+        await shell.shows(/size 24 80/);
+        shell.type("leave\r");
+        await shell.shows(/exit code 7/);
+        await shell.ended();
+        const sized = crictl(
+          "exec",
+          "-i",
+          "-t",
+          scene.container,
+          "sh",
+          "-c",
+          "until stty size 2>/dev/null | grep .; do :; done; read -r go",
+        );
+        await using first = await TypedAt.start(sized, 33, 77);
+        await first.shows(/33 77/);
+        first.type("go\r");
+        await first.ended();
+      });
+
+      it(`attaches to a container's output from then on, and its input stays open, over ${transport}`, async () => {
+        const id = await scene.run({
+          name: `echo-${transport}`,
+          command: ["sh", "-c", "echo before; while read -r line; do echo got $line; done; echo ended"],
+          more: { stdin: true },
+        });
+        await eventually("it has begun", async () => (await scene.crictl.do("logs", id)).includes("before"));
+        for (const word of ["one", "two"]) {
+          const child = start(crictl("attach", "-i", id));
+          const ended = endOf(child);
+          child.stdin.write(`${word}\n`);
+          await eventually("it answers", async () => (await scene.crictl.do("logs", id)).includes(`got ${word}`));
+          child.stdin.end();
+          const { code, stdout } = await ended;
+          assert.deepEqual([code, stdout], [0, `got ${word}\n`], "not what came before");
         }
-        assert.fail(`${what} was not in ${JSON.stringify(seen)}`);
-      };
-      await shows(/size 100x40/);
-      child.stdin.write("typed");
-      await shows(/typed/);
-      await shows(/size 120x50/);
-      child.stdin.write("exit 7\r");
-      await shows(/exit code 7/);
-      child.stdin.end();
-      await once(child, "close");
-    });
+        assert.equal((await scene.crictl.json("inspect", id)).status.state, "CONTAINER_RUNNING");
+        await scene.crictl.do("rm", "--force", id);
+      });
 
-    it("forwards ports, many connections at once", async () => {
-      await using pod = await startPod();
-      const child = start(crictl("port-forward", "p1", `0:${pod.port}`));
-      const port = await forwardedPort(child.stdout);
-      const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => pod.ask(port, 300_000 + index)));
-      for (const { sent, received } of answers) assert.equal(received, sent);
-      child.kill("SIGINT");
-      await once(child, "close");
-    });
+      it(`ends the input of a container that takes it once over ${transport}`, async () => {
+        const id = await scene.run({
+          name: `once-${transport}`,
+          command: ["sh", "-c", "cat; echo complaint >&2; exit 4"],
+          more: { stdin: true, stdin_once: true },
+        });
+        const done = await run(crictl("attach", "-i", id), "all there is\n");
+        assert.equal(done.stdout, "all there is\n");
+        assert.match(done.stderr, /complaint/);
+        await eventually("the container ends", async () => {
+          const { status } = await scene.crictl.json("inspect", id);
+          return status.state === "CONTAINER_EXITED" && status.exitCode === 4;
+        });
+        await scene.crictl.do("rm", id);
+      });
 
-    it("is told when a port has nobody behind it", async () => {
-      const child = start(crictl("port-forward", "p1", "0:1"));
-      const stderr = child.stderr.toArray();
-      const port = await forwardedPort(child.stdout);
-      const socket = connect(port, "127.0.0.1").resume();
-      await once(socket, "close");
-      child.kill("SIGINT");
-      await once(child, "close");
-      assert.match(
-        Buffer.concat(await stderr).toString(),
-        /error forwarding port 1 to pod p1, uid : connect ECONNREFUSED/,
-      );
-    });
+      it(`attaches to a container's terminal and sizes it over ${transport}`, async () => {
+        const id = await scene.run({ name: `tty-${transport}`, command: ["sh"], more: { stdin: true, tty: true } });
+        await using typist = await TypedAt.start(crictl("attach", "-i", "-t", id), 41, 101);
+        typist.type("until stty size 2>/dev/null | grep 41; do :; done\r");
+        await typist.shows(/\n41 101/);
+        typist.resize(51, 121);
+        typist.type("until stty size | grep 51; do :; done\r");
+        await typist.shows(/\n51 121/);
+        typist.type("exit 5\r");
+        await typist.ended();
+        await eventually("the container ends", async () => {
+          const { status } = await scene.crictl.json("inspect", id);
+          return status.state === "CONTAINER_EXITED" && status.exitCode === 5;
+        });
+        await scene.crictl.do("rm", id);
+      });
 
-    it(`carries ${bulkBytes >> 20} MiB out and in, to the byte`, async () => {
-      const expected = createHash("sha256");
-      for (const piece of pattern(bulkBytes)) expected.update(piece);
-      const digest = expected.digest("hex");
-      const began = performance.now();
+      it(`forwards ports of IPv4 and IPv6, many connections at once, over ${transport}`, async () => {
+        const { ipv4, ipv6 } = server.ports;
+        for (const target of [ipv4, ipv6]) {
+          const child = start(crictl("port-forward", scene.pod, `0:${target}`));
+          const port = await forwardedPort(child.stdout);
+          await Promise.all(Array.from({ length: 20 }, (_, index) => exchange(port, 300_000 + index)));
+          child.kill("SIGINT");
+          await once(child, "close");
+        }
+      });
 
-      const inward = start(crictl("exec", "-i", "c1", "sha256sum"));
-      const said = inward.stdout.toArray();
-      await pipeline(Readable.from(pattern(bulkBytes)), inward.stdin);
-      assert.match(Buffer.concat(await said).toString(), new RegExp(`^${digest}`));
-      const half = performance.now();
+      it(`says that a port has nobody behind it over ${transport}`, async () => {
+        const child = start(crictl("port-forward", scene.pod, "0:1"));
+        const stderr = child.stderr.toArray();
+        const socket = connect(await forwardedPort(child.stdout), "127.0.0.1").resume();
+        await once(socket, "close");
+        child.kill("SIGINT");
+        await once(child, "close");
+        assert.match(
+          Buffer.concat(await stderr).toString(),
+          /error forwarding port 1 to pod [0-9a-f]{64}, uid : failed to connect to localhost:1 inside namespace .*ECONNREFUSED/,
+        );
+      });
 
-      const script = `process.argv[1]; ${patternSource}; (async () => { for (const piece of pattern(${bulkBytes})) if (!process.stdout.write(piece)) await new Promise((r) => process.stdout.once("drain", r)); })()`;
-      const outward = start(crictl("exec", "c1", process.execPath, "-e", script));
-      const actual = createHash("sha256");
-      await pipeline(outward.stdout, actual);
-      assert.equal(actual.digest("hex"), digest);
-      const rate = (ms: number) => `${((bulkBytes / (1 << 20) / ms) * 1000).toFixed(0)} MB/s`;
-      say(`${transport}: in ${rate(half - began)}, out ${rate(performance.now() - half)}, hashing included`);
-    });
-  });
-}
-
-describe("the streaming server under clients that misbehave", { timeout }, () => {
-  it(`is as before after ${vanishing} sessions whose clients go away at any moment`, async () => {
-    await someSession();
-    const before = { descriptors: alone.descriptors, memory: alone.memory().now };
-    let next = 0;
-    let slowest = 0;
-    const client = async () => {
-      while (next++ < vanishing) await vanishingSession();
-    };
-    const watch = (async () => {
-      while (next < vanishing) {
-        slowest = Math.max(slowest, await alone.answerMs());
-        await sleep(100);
+      if (runtime === "crun") {
+        it(`carries ${bulkBytes >> 20} MiB in and out over ${transport}, to the byte`, async () => {
+          const digest = patternDigest(bulkBytes);
+          const began = performance.now();
+          const script = "tee /bulk | sha256sum";
+          const inward = start(crictl("exec", "-i", scene.container, "sh", "-c", script));
+          const said = endOf(inward);
+          await pipeline(Readable.from(pattern(bulkBytes)), inward.stdin);
+          assert.match((await said).stdout, new RegExp(`^${digest}`));
+          const half = performance.now();
+          const outward = start(crictl("exec", scene.container, "cat", "/bulk"));
+          const actual = createHash("sha256");
+          await pipeline(outward.stdout, actual);
+          assert.equal(actual.digest("hex"), digest);
+          const rate = (ms: number) => `${((bulkBytes / (1 << 20) / ms) * 1000).toFixed(0)} MB/s`;
+          say(
+            `${transport}: in ${rate(half - began)}, out ${rate(performance.now() - half)}, disk and hashing included`,
+          );
+          await scene.crictl.do("exec", "--sync", scene.container, "rm", "/bulk");
+        });
       }
-    })();
-    await Promise.all([watch, ...Array.from({ length: 20 }, client)]);
-    await eventually(() => alone.children === 0, "no command is left");
-    await eventually(() => alone.descriptors <= before.descriptors, "no descriptor is left");
-    const grown = (alone.memory().now - before.memory) >> 20;
-    say(`after ${vanishing} sessions ${grown} MiB more are resident; other calls took up to ${slowest.toFixed(0)} ms`);
-    assert.ok(grown < 150);
-  });
+    }
 
-  it("holds a fixed amount for each that does not read, and their commands wait", async () => {
-    const before = alone.memory().now;
-    const clients = await Promise.all(
-      Array.from({ length: 30 }, async () => {
-        const client = await SpdyClient.connect(await alone.execUrl({ cmd: ["cat", "/dev/zero"], stdout: true }));
-        await client.openCommand("stdout");
+    it("leaves a container's terminal by its keys, typed at once or one by one, and leaves the container running", async () => {
+      const containerId = await scene.run({ name: "keys", command: ["sh"], more: { stdin: true, tty: true } });
+      for (const keys of [["\x10\x11"], ["\x10", "\x11"], ["typed\x10\x11more"]]) {
+        const request = { containerId, stdin: true, stdout: true, tty: true };
+        const client = await SpdyClient.connect((await scene.cri.runtime.attach(request)).url);
+        const { stdin, stdout, error, resize } = await client.openCommand("stdin", "stdout", "resize");
+        assert.ok(stdin && stdout && error && resize);
+        client.data(stdin, "echo begun $((40 + 2))\r");
+        await client.until(() => /begun 42/.test(stdout.text()));
+        for (const key of keys) client.data(stdin, key);
+        await error.ended;
+        assert.match(error.text(), /"status":"Success"/);
+        await client.closed;
+      }
+      assert.equal((await scene.crictl.json("inspect", containerId)).status.state, "CONTAINER_RUNNING");
+      await scene.crictl.do("rm", "--force", containerId);
+    });
+
+    it("gives a client that reads slowly all that the command wrote before it ended", async () => {
+      const bytes = 24 << 20;
+      const { url } = await scene.cri.runtime.exec({
+        containerId: scene.container,
+        cmd: ["sh", "-c", `head -c ${bytes} /dev/zero`],
+        stdout: true,
+      });
+      const client = await SpdyClient.connect(url);
+      const { stdout, error } = await client.openCommand("stdout");
+      client.socket.pause();
+      await eventually("the command writes", async () => scene.commands().length > 0);
+      // It ends as soon as the last of its output is in a buffer somewhere: let it get there, a little at a time.
+      for (let running = true; running; running = scene.commands().length > 0) {
+        client.socket.resume();
+        await once(client.socket, "data");
         client.socket.pause();
-        return client;
-      }),
-    );
-    await eventually(() => alone.children === 30, "all commands run");
-    await sleep(1_000);
-    const grown = alone.memory().now - before;
-    say(`30 readers that do not read cost ${(grown / 30 / 1024).toFixed(0)} KiB each`);
-    assert.ok(grown < 30 * (4 << 20), `${grown >> 20} MiB`);
-    assert.ok((await alone.answerMs()) < 5_000);
-    for (const client of clients) client.vanish();
-    await eventually(() => alone.children === 0, "the commands are gone with their clients");
+      }
+      const had = lengthOf(stdout?.chunks);
+      assert.ok(had < bytes, "there is more to come");
+      // Much longer than the daemon waits for more of a command that has ended.
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      client.socket.resume();
+      await error?.ended;
+      assert.equal(lengthOf(stdout?.chunks), bytes);
+      assert.match(error?.text() ?? "", /"status":"Success"/);
+      await client.closed;
+    });
+
+    it("answers a command's end although a child of it keeps the output open", async () => {
+      const { url } = await scene.cri.runtime.exec({
+        containerId: scene.container,
+        cmd: ["sh", "-c", "sleep 300 & echo $!"],
+        stdout: true,
+      });
+      const client = await SpdyClient.connect(url);
+      const { stdout, error } = await client.openCommand("stdout");
+      await error?.ended;
+      await client.closed;
+      const child = /^\d+/.exec(stdout?.text() ?? "")?.[0];
+      assert.deepEqual(scene.commands(), ["sleep 300"], "it goes on");
+      await scene.crictl.do("exec", "--sync", scene.container, "sh", "-c", `kill ${child}`);
+    });
+
+    it("ends a command whose client goes away, with all that it started", async () => {
+      for (const tty of [false, true]) {
+        const { url } = await scene.cri.runtime.exec({
+          containerId: scene.container,
+          cmd: ["sh", "-c", "sleep 300 & sleep 301; echo never"],
+          stdin: true,
+          stdout: true,
+          tty,
+        });
+        const client = await SpdyClient.connect(url);
+        await client.openCommand("stdin", "stdout", ...(tty ? ["resize"] : []));
+        await eventually("both run", async () => scene.commands().filter((each) => /^sleep/.test(each)).length === 2);
+        client.vanish();
+        await eventually("nothing is left", async () => scene.commands().length === 0);
+      }
+    });
   });
-
-  it(`holds no more than a thousand of ${unusedUrls} URLs that nobody uses`, async () => {
-    const before = alone.memory().now;
-    const began = performance.now();
-    let given = 0;
-    for (let asked = 0; asked < unusedUrls; asked += 50) {
-      const round = await Promise.allSettled(
-        Array.from({ length: 50 }, () => alone.execUrl({ cmd: ["x".repeat(500)], stdout: true })),
-      );
-      given += round.filter(({ status }) => status === "fulfilled").length;
-    }
-    const minutes = Math.ceil((performance.now() - began) / 60_000);
-    assert.ok(given >= 900 && given <= 1000 * minutes, `${given} were given out`);
-    assert.ok(alone.memory().now - before < 100 << 20);
-  });
-});
-
-/** A session of any kind, left at any moment. */
-async function vanishingSession(): Promise<void> {
-  const kind = randomInt(4);
-  const url = await alone.execUrl({ cmd: kind === 3 ? ["sleep", "60"] : ["cat"], stdin: true, stdout: true });
-  const client = await SpdyClient.connect(url);
-  if (kind === 0) return client.vanish();
-  const { stdin, stdout, error } = await client.openCommand("stdin", "stdout");
-  if (randomInt(2) === 0) await client.until(() => error?.replied === true);
-  if (stdin && kind < 3) client.data(stdin, Buffer.alloc(randomInt(1, 300_000)), randomInt(2) === 0);
-  if (kind === 2 && randomInt(2) === 0) {
-    if (stdin) client.data(stdin, "", true);
-    await Promise.race([stdout?.ended, client.closed]);
-  }
-  client.vanish();
 }
 
-async function someSession(): Promise<void> {
-  const client = await SpdyClient.connect(await alone.execUrl({ cmd: ["true"], stdout: true }));
-  const { error } = await client.openCommand("stdout");
-  await error?.ended;
-  await client.closed;
+/** Sends bytes through a forwarded port to a server that sends them back, half-closes, and compares. */
+async function exchange(port: number, bytes: number): Promise<void> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  const [sent, received] = [createHash("sha256"), createHash("sha256")];
+  const writing = pipeline(
+    Readable.from(pattern(bytes)).map((piece: Buffer) => {
+      sent.update(piece);
+      return piece;
+    }),
+    socket,
+    { end: true },
+  );
+  for await (const piece of socket) received.update(piece);
+  await writing.catch(() => {});
+  assert.equal(received.digest("hex"), sent.digest("hex"));
 }
 
-/** A program in a "pod" that answers with what it was sent. */
-async function startPod() {
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => {});
-    socket.pipe(socket);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  return {
-    port: typeof address === "object" ? (address?.port ?? 0) : 0,
-    /** Sends so many bytes through a port and says what came back, both as digests. */
-    async ask(port: number, bytes: number) {
-      const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-      const [sent, received] = [createHash("sha256"), createHash("sha256")];
-      const writing = pipeline(
-        Readable.from(pattern(bytes)).map((piece: Buffer) => {
-          sent.update(piece);
-          return piece;
-        }),
-        socket,
-      );
-      for await (const piece of socket) received.update(piece);
-      await writing.catch(() => {});
-      return { sent: sent.digest("hex"), received: received.digest("hex") };
-    },
-    async [Symbol.asyncDispose]() {
-      server.close();
-      await once(server, "close");
-    },
-  };
-}
-
-async function forwardedPort(stdout: Readable): Promise<number> {
-  let text = "";
-  for await (const bytes of stdout.iterator({ destroyOnReturn: false })) {
-    text += bytes;
-    const port = /127\.0\.0\.1:(\d+) ->/.exec(text)?.[1];
-    if (port !== undefined) {
-      stdout.resume();
-      return Number(port);
-    }
-  }
-  throw new Error(`no port was forwarded: ${text}`);
-}
-
-/** So many bytes that never repeat in a way that a lost or doubled piece could hide behind. */
-function* pattern(bytes: number): Generator<Buffer> {
-  let state = 1;
-  for (let made = 0; made < bytes; made += 65_536) {
-    const piece = Buffer.alloc(Math.min(65_536, bytes - made));
-    for (let offset = 0; offset + 4 <= piece.length; offset += 4) {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      piece.writeUInt32LE(state, offset);
-    }
-    yield piece;
-  }
-}
-const patternSource = pattern.toString();
-
-async function eventually(isSo: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 30_000;
-  while (!isSo()) {
-    if (performance.now() > end) throw new Error(`still not so after 30 s: ${what}`);
-    await sleep(20);
-  }
+function lengthOf(chunks: readonly Buffer[] = []): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 }

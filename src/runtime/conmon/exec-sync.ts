@@ -1,10 +1,11 @@
-import { open, readFile, rm, writeFile } from "node:fs/promises";
+import { open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deadline, Fault, isFault, untilAborted } from "../../base/index.ts";
 import { adoptOrphan, type StartedProgram, startProgram } from "../../host/index.ts";
 import { type Process, runtimeJson } from "../../oci/index.ts";
 import { makeExecDirectory } from "../exec-directory.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
+import { execPid, killExecSession, startedPid } from "../kill-exec.ts";
 import { readJsonLine } from "./json-line.ts";
 import { splitLog } from "./log-lines.ts";
 
@@ -78,12 +79,16 @@ async function execIn(
   start.end(Buffer.from([0]));
   try {
     const message = await resultOf(sync, options, signal);
-    if (isTimeout(message)) await reapKilled(conmon, await execPid(pidPath));
+    if (isTimeout(message)) {
+      const pid = await execPid(pidPath); // conmon has killed its process group alone
+      await killExecSession(pid);
+      await reapKilled(conmon, pid);
+    }
     return await answerFrom(message, logPath);
   } catch (error) {
+    const pid = await startedPid(conmon, pidPath);
     conmon.kill(9);
-    const pid = await execPid(pidPath);
-    killExec(pid);
+    await killExecSession(pid);
     await reapKilled(conmon, pid);
     if (isFault(error, "deadline")) return timedOut;
     throw error;
@@ -138,24 +143,6 @@ async function readFirst(path: string, bytes: number): Promise<Buffer> {
   const buffer = Buffer.alloc(size);
   const { bytesRead } = await file.read(buffer, 0, size, 0);
   return buffer.subarray(0, bytesRead);
-}
-
-/** The exec'd process; undefined where the runtime has not got so far. */
-async function execPid(pidPath: string): Promise<number | undefined> {
-  const pid = Number(await readFile(pidPath, "utf8").catch(() => ""));
-  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
-}
-
-/** Ends the exec'd process and its group: conmon is dead, so nobody else would. */
-function killExec(pid: number | undefined): void {
-  if (pid === undefined) return;
-  for (const target of [-pid, pid]) {
-    try {
-      process.kill(target, "SIGKILL");
-    } catch {
-      // Gone, or no group of its own.
-    }
-  }
 }
 
 /**

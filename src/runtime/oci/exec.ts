@@ -1,13 +1,13 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Fault, reasonOf } from "../../base/index.ts";
 import {
   adoptOrphan,
   type ExitStatus,
   listenForConsole,
   type StartedProgram,
-  sendSignal,
   startProgram,
   type Terminal,
   terminalOf,
@@ -15,10 +15,15 @@ import {
 import { type Process, runtimeJson } from "../../oci/index.ts";
 import { makeExecDirectory } from "../exec-directory.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
+import { execPid, killExec, startedPid } from "../kill-exec.ts";
 
 /** How long a runtime may take to start a process in a container. */
 const startTimeoutMs = 60_000;
 const keptWords = 4096;
+/** How long a terminal that a runtime has sent may take to be received. */
+const handOverMs = 100;
+/** How long the terminal of a command that did not start may take to be over. */
+const screenTimeoutMs = 1_000;
 
 export interface ExecOptions {
   readonly id: string;
@@ -33,6 +38,8 @@ export interface ExecOptions {
 /** A process running in a container beside its first one. */
 export interface ExecSession extends AsyncDisposable {
   readonly io: ExecIo;
+  /** Settles when the runtime has done its part, well or not. */
+  readonly started: Promise<unknown>;
   /** How the process ended. */
   readonly exited: Promise<ExitStatus>;
   /** Kills the process. */
@@ -62,40 +69,59 @@ export async function startExec(handler: RuntimeHandler, options: ExecOptions): 
   }
 }
 
+/**
+ * The runtime gives our pipes to the process and ends: nothing stands between us and the command, and a child that keeps the pipes
+ * open holds up no runtime (runc copies, and waits for their end). The process becomes our child, since the daemon is a subreaper.
+ */
 function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: string): ExecSession {
   const pidFile = join(dir, "pid");
   const program = startProgram(
     options.runtimePath ?? handler.path,
-    [...execArgs(handler), "--pid-file", pidFile, "--process", join(dir, "process.json"), options.id],
+    [
+      ...[...execArgs(handler), "--detach", "--pid-file", pidFile],
+      ...["--process", join(dir, "process.json"), options.id],
+    ],
     { env: runtimeEnv(handler), stdio: [options.stdin ? "write" : "null", "read", "read"], newSession: true },
   );
   const [stdin, stdout, stderr] = program.stdio;
   if (stdout === undefined || stderr === undefined) throw new Fault("failed", "the runtime has no pipes");
+  let hasEnded = false;
+  const exited = exitOf(program, pidFile).finally(() => {
+    hasEnded = true;
+  });
+  exited.catch(() => {}); // for whoever waits for it
+  const kill = async () => {
+    if (!hasEnded) await killBoth(program, pidFile);
+  };
   return {
     io: { is: "pipes", stdin, stdout, stderr },
-    exited: program.exited,
-    kill: () => void killBoth(program, pidFile),
+    started: program.exited,
+    exited,
+    kill: () => void kill(),
     async [Symbol.asyncDispose]() {
-      await killBoth(program, pidFile);
+      await kill();
       for (const stream of [stdin, stdout, stderr]) stream?.destroy();
       await forget(dir);
     },
   };
 }
 
-/** Kills the runtime and the command it runs: the one does not take the other along. Nothing once the runtime has ended. */
+/** How the process ended that the runtime has started; how the runtime did where it could not. */
+async function exitOf(program: StartedProgram, pidFile: string): Promise<ExitStatus> {
+  const status = await program.exited;
+  if (status.is !== "exited" || status.code !== 0) return status;
+  const pid = await execPid(pidFile);
+  if (pid === undefined) throw new Fault("failed", "the runtime left no pid in its pid file");
+  return await adoptOrphan(pid);
+}
+
+/** Kills the command, once it is known, and the runtime that starts it: the one does not take the other along. */
 async function killBoth(program: StartedProgram, pidFile: string): Promise<void> {
-  const ended = await Promise.race([program.exited.then(() => true), Promise.resolve(false)]);
-  if (ended) return;
-  const pid = Number(await readFile(pidFile, "utf8").catch(() => "0"));
-  if (pid > 1) sendSignal(pid, 9);
+  killExec(await startedPid(program, pidFile));
   program.kill(9);
 }
 
-/**
- * The runtime hands over the terminal's master side and ends, so that resizing works with every runtime; the process becomes our
- * child, since the daemon is a subreaper.
- */
+/** The runtime hands over the terminal's master side and ends, so that resizing works with every runtime. */
 async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, dir: string): Promise<ExecSession> {
   using socket = listenForConsole(join(dir, "console"));
   const pidFile = join(dir, "pid");
@@ -111,25 +137,35 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
   const words = lastWords(program.stdio[2]);
   const ended = program.exited.then(async (status) => {
     if (status.is === "exited" && status.code === 0) return;
+    await delay(handOverMs); // the terminal may be on its way, with the reason on it
     failed.abort(new Fault("failed", `${handler.path} exec failed: ${await words}`));
   });
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
-  const master = await socket.receive({ timeoutMs: startTimeoutMs, signal }).catch((error: unknown) => {
-    program.kill(9);
+  const master = await socket.receive({ timeoutMs: startTimeoutMs, signal }).catch(async (error: unknown) => {
+    await killBoth(program, pidFile);
     throw error;
   });
   const terminal = terminalOf(master);
   try {
     await ended;
-    failed.signal.throwIfAborted();
-    const pid = Number(await readFile(pidFile, "utf8"));
-    if (!(pid > 1)) throw new Fault("failed", `${handler.path} exec left no pid in its pid file`);
+    if (failed.signal.aborted) throw await withScreen(failed.signal.reason, terminal);
+    const pid = await execPid(pidFile);
+    if (pid === undefined) throw new Fault("failed", `${handler.path} exec left no pid in its pid file`);
+    let hasEnded = false;
+    const exited = adoptOrphan(pid).finally(() => {
+      hasEnded = true;
+    });
+    exited.catch(() => {}); // for whoever waits for it
+    const kill = () => {
+      if (!hasEnded) killExec(pid);
+    };
     return {
       io: { is: "terminal", terminal },
-      exited: adoptOrphan(pid),
-      kill: () => void sendSignal(pid, 9),
+      started: ended,
+      exited,
+      kill,
       async [Symbol.asyncDispose]() {
-        sendSignal(pid, 9);
+        kill();
         terminal.close();
         await forget(dir);
       },
@@ -140,11 +176,19 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
   }
 }
 
+/** crun writes why a command does not run onto the terminal that it has made for it. */
+async function withScreen(fault: unknown, terminal: Terminal): Promise<unknown> {
+  const timer = setTimeout(() => terminal.close(), screenTimeoutMs);
+  const screen = await lastWords(terminal.output);
+  clearTimeout(timer);
+  return screen === "" ? fault : new Fault("failed", `${reasonOf(fault)}${screen}`);
+}
+
 function execArgs(handler: RuntimeHandler): readonly string[] {
   return ["--root", handler.root, ...(handler.systemdCgroup ? ["--systemd-cgroup"] : []), "exec"];
 }
 
-async function lastWords(stream: Socket | undefined): Promise<string> {
+async function lastWords(stream: AsyncIterable<Buffer> | undefined): Promise<string> {
   let text = "";
   try {
     for await (const chunk of stream ?? []) text = (text + String(chunk)).slice(-keptWords);

@@ -86,8 +86,8 @@ export async function serveSpdyForward(io: Duplex, options: SpdyForwardOptions):
       log,
     });
     error.end(failure);
-    if (failure === undefined) await endGently(data);
-    else data.destroy();
+    if (failure !== undefined) data.destroy();
+    await Promise.all([endGently(data), endGently(error)]);
   }
 
   const onStop = () => connection.close(options.signal.reason);
@@ -100,12 +100,12 @@ export async function serveSpdyForward(io: Duplex, options: SpdyForwardOptions):
 }
 
 /** Ends our side after all that was written, and gives the client a while to end its own, which nobody reads any more. */
-async function endGently(data: SpdyStream): Promise<void> {
-  data.discardInput();
-  data.end();
-  await finished(data, { readable: false }).catch(() => {});
-  const timer = setTimeout(() => data.destroy(), limits.lingerMs).unref();
-  await finished(data).catch(() => {});
+async function endGently(stream: SpdyStream): Promise<void> {
+  stream.discardInput();
+  stream.end();
+  await finished(stream, { readable: false }).catch(() => {});
+  const timer = setTimeout(() => stream.destroy(), limits.lingerMs).unref();
+  await finished(stream).catch(() => {});
   clearTimeout(timer);
 }
 

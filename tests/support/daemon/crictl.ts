@@ -75,20 +75,16 @@ export class Crictl {
     return new Crictl(path, socket, await mkdtemp("/run/crictl-"));
   }
 
+  /** crictl and its options for this daemon, to be followed by what is wanted. */
+  command(...args: readonly string[]): readonly string[] {
+    const endpoint = `unix://${this.#socket}`;
+    const endpoints = ["--runtime-endpoint", endpoint, "--image-endpoint", endpoint];
+    return [this.#path, "--config", "/dev/null", ...endpoints, "--timeout", "60s", ...args];
+  }
+
   /** Runs crictl to its end, whatever that is. */
   async try(...args: readonly string[]): Promise<Finished> {
-    const endpoint = `unix://${this.#socket}`;
-    const options = [
-      "--config",
-      "/dev/null",
-      "--runtime-endpoint",
-      endpoint,
-      "--image-endpoint",
-      endpoint,
-      "--timeout",
-      "60s",
-    ];
-    return await run([this.#path, ...options, ...args], { timeoutMs: 120_000 });
+    return await run(this.command(...args), { timeoutMs: 120_000 });
   }
 
   /** Runs crictl, which must succeed; resolves with what it printed. */
