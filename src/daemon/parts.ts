@@ -40,7 +40,11 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   const store = await openStore({
     graphRoot: config.crio.root,
     runRoot: config.crio.runroot,
-    driverOptions: config.crio.storageOption,
+    driver: config.crio.storageDriver,
+    driverOptions: [
+      ...config.crio.storageOption,
+      ...(config.crio.imagestore === "" ? [] : [`overlay.imagestore=${config.crio.imagestore}`]),
+    ],
     log,
   });
   const containerTable = new Containers();
@@ -150,6 +154,7 @@ function containerOptions(config: Config): ContainerDeps["options"] {
     logDir: crio.logDir,
     logLevel: () => runtime.logLevel,
     logSizeMax: runtime.logSizeMax,
+    logToJournald: runtime.logToJournald,
     noPivot: runtime.noPivot,
     readOnly: runtime.readOnly,
     pidsLimit: runtime.pidsLimit,
@@ -164,6 +169,9 @@ function containerOptions(config: Config): ContainerDeps["options"] {
     })),
     bindMountPrefix: runtime.bindMountPrefix,
     absentMountSourcesToReject: runtime.absentMountSourcesToReject,
+    defaultMountsFile: runtime.defaultMountsFile,
+    timeZone: { zone: runtime.timezone, zonesDir: process.env.TZDIR || "/usr/share/zoneinfo" },
+    minInjectedGomaxprocs: runtime.minInjectedGomaxprocs,
     imageVolumes: imageVolumes(image.imageVolumes),
     seccompProfile: runtime.seccompProfile,
     privilegedSeccompProfile: runtime.privilegedSeccompProfile,
