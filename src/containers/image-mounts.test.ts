@@ -33,7 +33,7 @@ function fixture() {
 }
 
 const inUseBy = (id: string) => (error: unknown) =>
-  isFault(error, "precondition") && error.message.startsWith(`image used by ${id}: `);
+  isFault(error, "precondition") && error.message === `the image is in use by ${id}`;
 
 describe("image mounts", () => {
   it("are given back once, by the daemon that made them or the next", async () => {
