@@ -227,6 +227,37 @@ describe("loadConfig: notes", () => {
     assert.match(String(deprecated[0]?.fields.where), /crio\.conf, line 2$/);
   });
 
+  it("says of every key that is set and has no effect yet what is missing, once, and of no other", async () => {
+    const text = `[crio.runtime]
+hooks_dir = ["/etc/hooks"]
+cdi_spec_dirs = ["/etc/cdi", "/var/run/cdi"] # the default
+log_to_journald = true
+[crio.runtime.runtimes.other]
+exec_cpu_affinity = "first"
+[crio.runtime.workloads.managed]
+activation_annotation = "managed"
+[crio.image]
+signature_policy = "/etc/policy.json"
+`;
+    const { notes } = await load({ files: { "crio.conf": text }, flags: { "rdt-config-file": "/etc/rdt" } });
+    const missing = notes.filter(({ message }) => message === "configuration key has no effect yet");
+    assert.deepEqual(missing.map(({ fields }) => fields.key).toSorted(), [
+      "crio.image.signature_policy",
+      "crio.runtime.hooks_dir",
+      "crio.runtime.rdt_config_file",
+      "crio.runtime.runtimes.other.exec_cpu_affinity",
+      "crio.runtime.workloads.managed",
+    ]);
+    const hooks = missing.find(({ fields }) => fields.key === "crio.runtime.hooks_dir");
+    assert.equal(hooks?.level, "warn");
+    assert.equal(hooks?.fields.missing, "no hooks are run");
+    assert.match(String(hooks?.fields.where), /crio\.conf, line 2$/);
+    assert.deepEqual(
+      (await load()).notes.filter(({ message }) => message.includes("no effect yet")),
+      [],
+    );
+  });
+
   it("warns of the misspelt variable, which still counts first", async () => {
     const { config, notes } = await load({
       env: { CONTAINER_INCLUDED_POD_METRCIS: "cpu", CONTAINER_INCLUDED_POD_METRICS: "all" },

@@ -5,8 +5,8 @@ import { defaultLayer } from "./defaults.ts";
 import { filesBelow, readTextFile } from "./files.ts";
 import { type Environment, type GivenFlags, layerOfFlags } from "./flags.ts";
 import { configOf, type Layer, mergeLayers, type Note, type Setting, type Source, sourceText } from "./layer.ts";
-import type { OptionValue } from "./option.ts";
-import { type Config, rows, sameValue } from "./table.ts";
+import { fieldOf, type Option, type OptionValue } from "./option.ts";
+import { type Config, handlerOptions, rows, sameValue } from "./table.ts";
 
 /** A configuration ready for use, and how it came about. */
 export interface LoadedConfig {
@@ -42,7 +42,14 @@ export async function loadConfig(from: {
     defaults: completeConfig(configOf(base)).config,
     sources: sourcesOf(merged),
     files: [...main.files, ...dropIns.files],
-    notes: [...main.notes, ...dropIns.notes, ...flags.notes, ...deprecationNotes(merged), ...notes],
+    notes: [
+      ...main.notes,
+      ...dropIns.notes,
+      ...flags.notes,
+      ...deprecationNotes(merged),
+      ...notYetNotes(merged),
+      ...notes,
+    ],
   };
 }
 
@@ -117,4 +124,29 @@ function deprecationNotes(layer: Layer): readonly Note[] {
     const fields = { key: path, instead: option.deprecated, where: sourceText(setting.source) };
     return [{ level: "warn", message: "configuration key is deprecated", fields } as const];
   });
+}
+
+/** What was set and is not built yet is said, not passed over. */
+function notYetNotes(layer: Layer): readonly Note[] {
+  const notes: Note[] = [];
+  const say = (key: string, missing: string, source: Source) => {
+    const fields = { key, missing, where: sourceText(source) };
+    notes.push({ level: "warn", message: "configuration key has no effect yet", fields });
+  };
+  for (const { path, option } of rows) {
+    const setting = layer.settings.get(path);
+    if (setting === undefined || option.notYet === undefined || sameValue(setting.value, option.default)) continue;
+    say(path, option.notYet, setting.source);
+  }
+  for (const [name, { value, source }] of layer.handlers) {
+    const values: ReadonlyMap<string, OptionValue> = new Map(Object.entries(value));
+    for (const [key, option] of Object.entries<Option>(handlerOptions)) {
+      if (option.notYet === undefined || sameValue(values.get(fieldOf(key, option.kind)), option.default)) continue;
+      say(`crio.runtime.runtimes.${name}.${key}`, option.notYet, source);
+    }
+  }
+  for (const [name, { source }] of layer.workloads) {
+    say(`crio.runtime.workloads.${name}`, "no pod gets the resources of a workload", source);
+  }
+  return notes;
 }

@@ -38,6 +38,8 @@ export interface About<V> {
   readonly reload?: Reload;
   /** What to use instead, as half a sentence: the option still works, and setting it says so. */
   readonly deprecated?: string;
+  /** How it is in place of what the option says, as half a sentence: it has no effect yet, and setting it says so. */
+  readonly notYet?: string;
   /**
    * How a file's value meets the one before it: `"append"` joins the lists, the last of equal entries stays;
    * `"keep-when-empty"` takes an empty text for "not given". Without it the later value replaces the earlier.

@@ -182,6 +182,7 @@ async function createInRuntime(deps: ContainerDeps, plan: ContainerPlan, contain
     persistDir: record.dir,
     logPath: record.logPath,
     logSizeMax: deps.options.logSizeMax,
+    logToJournald: deps.options.logToJournald,
     terminal: record.tty,
     stdin: record.stdin,
     stdinOnce: record.stdinOnce,

@@ -73,6 +73,8 @@ export interface ContainerOptions {
   readonly logDir: string;
   readonly logLevel: () => string;
   readonly logSizeMax: bigint;
+  /** Whether conmon writes to the journal besides the log. */
+  readonly logToJournald: boolean;
   readonly noPivot: boolean;
   readonly readOnly: boolean;
   readonly pidsLimit: bigint;
@@ -83,6 +85,12 @@ export interface ContainerOptions {
   readonly additionalDevices: readonly DeviceOption[];
   readonly bindMountPrefix: string;
   readonly absentMountSourcesToReject: readonly string[];
+  /** A mounts.conf in place of the usual ones, or "". */
+  readonly defaultMountsFile: string;
+  /** `zone`: a name, `local` for the host's, or "" for the image's. `zonesDir`: where the host has its zones. */
+  readonly timeZone: { readonly zone: string; readonly zonesDir: string };
+  /** 0: GOMAXPROCS is nobody's business. */
+  readonly minInjectedGomaxprocs: number;
   readonly imageVolumes: "mkdir" | "bind" | "ignore";
   readonly seccompProfile: string;
   readonly privilegedSeccompProfile: string;

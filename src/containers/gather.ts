@@ -13,6 +13,7 @@ import {
   type CommandPlan,
   type ContainerSpecPlan,
   type DevicesPlan,
+  injectedGomaxprocs,
   type NamespacesPlan,
   type NamespaceUse,
   parseUmask,
@@ -22,6 +23,7 @@ import {
   processEnv,
 } from "../spec/index.ts";
 import { type Container, isLive, type PodNamespaces, statusWord, type Volume } from "../state/index.ts";
+import { defaultMounts } from "./default-mounts.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { findContainer } from "./find.ts";
 import { deviceNode, devicesBelow, findDevice } from "./host-devices.ts";
@@ -30,6 +32,7 @@ import { findMountSources, makeMountSources } from "./mount-sources.ts";
 import type { ContainerPlan } from "./plan.ts";
 import { prepareRootfs } from "./rootfs.ts";
 import { resolveAppArmor, resolveSeccomp } from "./security.ts";
+import { timeZoneMounts } from "./time-zone.ts";
 import { generatedUserFiles, readUserFiles } from "./user-files.ts";
 import { hostOwner, hostRoot, requireMapped, userNamespacePlan } from "./user-namespace.ts";
 import { volumeMounts } from "./volumes.ts";
@@ -56,7 +59,7 @@ export async function gatherFacts(
 ): Promise<Gathered> {
   const { config, pod, handler, image } = plan;
   const { security } = config;
-  const command: CommandPlan = {
+  const plain: CommandPlan = {
     command: config.command,
     args: config.args,
     workingDir: config.workingDir,
@@ -66,6 +69,14 @@ export async function gatherFacts(
     defaultEnv: deps.options.defaultEnv,
     extraEnv: [],
   };
+  const extraEnv = injectedGomaxprocs({
+    least: deps.options.minInjectedGomaxprocs,
+    cgroupParent: pod.record.cgroupParent,
+    podAnnotations: pod.record.annotations,
+    resources: config.resources,
+    env: processEnv(plain, pod.record.hostname),
+  });
+  const command = { ...plain, extraEnv };
   const files = await readUserFiles(rootfs);
   const user = resolveUser({
     ...(files.passwd === undefined ? {} : { passwd: files.passwd.content }),
@@ -115,6 +126,7 @@ export async function gatherFacts(
   const umask = featureValue(pod.record.annotations, featureAnnotation.umask);
   const hasOwnUsers = config.mounts.some(({ containerPath }) => /^\/etc(\/passwd)?\/?$/.test(containerPath));
   const env = processEnv(command, pod.record.hostname);
+  const readonly = security.readonlyRootfs || deps.options.readOnly;
   return {
     rootfs,
     volumes: requested.volumes,
@@ -123,7 +135,7 @@ export async function gatherFacts(
       id: plan.id,
       host: deps.host.spec,
       privileged: security.privileged,
-      rootfs: { path: rootfs, readonly: security.readonlyRootfs || deps.options.readOnly },
+      rootfs: { path: rootfs, readonly },
       hostname: pod.record.hostname,
       command,
       user: {
@@ -160,14 +172,22 @@ export async function gatherFacts(
         generated: hasOwnUsers
           ? []
           : await generatedUserFiles({ runDir: plan.runDir, files, user, env, userNamespace }),
-        volumes: await volumeMounts(deps.options.imageVolumes, {
-          rootfs,
-          runDir: plan.runDir,
-          paths: image.config.config.Volumes,
-          owner: hostOwner(userNamespace, user),
-          root: hostRoot(userNamespace),
-        }),
-        last: [],
+        volumes: [
+          ...(await volumeMounts(deps.options.imageVolumes, {
+            rootfs,
+            runDir: plan.runDir,
+            paths: image.config.config.Volumes,
+            owner: hostOwner(userNamespace, user),
+            root: hostRoot(userNamespace),
+          })),
+          ...(await defaultMounts({
+            file: deps.options.defaultMountsFile,
+            runDir: plan.runDir,
+            owner: hostRoot(userNamespace),
+            log: deps.log,
+          })),
+        ],
+        last: await timeZoneMounts({ ...deps.options.timeZone, rootfs, readonly, runDir: plan.runDir }),
       },
       devices: await devicesPlan(deps, plan),
       resources: {

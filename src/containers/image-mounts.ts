@@ -84,7 +84,7 @@ export class ImageMounts implements ImageUsers {
     return await this.#locks.with(imageId, async () => {
       const user = this.#userOf(imageId);
       if (user === undefined) return await work();
-      throw new Fault("precondition", `image used by ${user}: image is in use by a container as a volume`);
+      throw new Fault("precondition", `the image is in use by ${user}`);
     });
   }
 

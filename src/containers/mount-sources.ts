@@ -1,13 +1,11 @@
 import { mkdir, realpath, stat } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import { deadline, errnoOf, Fault, untilAborted, withStep } from "../base/index.ts";
+import { errnoOf, Fault } from "../base/index.ts";
 import { type MountEntry, readMountTable } from "../host/index.ts";
 import { checkMountRequests, type MountSource, type RequestedMount } from "../spec/index.ts";
 import type { MountConfig } from "./config.ts";
 import { type ImageMountSources, imageDirectory } from "./image-mounts.ts";
-
-/** A host path may lie on a file system whose server is gone: nobody waits for it longer than this. */
-const lookTimeoutMs = 30_000;
+import { inTime } from "./in-time.ts";
 
 /** Where the sources of mounts are. */
 interface SourcePlaces {
@@ -80,13 +78,4 @@ async function mountHolding(path: string): Promise<MountEntry | undefined> {
     if (holds && mountPoint.length >= (best?.mountPoint.length ?? 0)) best = entry;
   }
   return best;
-}
-
-async function inTime<T>(what: string, work: () => Promise<T>): Promise<T> {
-  using limit = deadline(lookTimeoutMs, what);
-  try {
-    return await untilAborted(work(), limit);
-  } catch (error) {
-    throw errnoOf(error) === undefined ? error : withStep(what, error);
-  }
 }

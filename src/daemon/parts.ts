@@ -39,7 +39,11 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   const store = await openStore({
     graphRoot: config.crio.root,
     runRoot: config.crio.runroot,
-    driverOptions: config.crio.storageOption,
+    driver: config.crio.storageDriver,
+    driverOptions: [
+      ...config.crio.storageOption,
+      ...(config.crio.imagestore === "" ? [] : [`overlay.imagestore=${config.crio.imagestore}`]),
+    ],
     log,
   });
   const containerTable = new Containers();

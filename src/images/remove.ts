@@ -15,9 +15,11 @@ export async function removeImage(deps: ImageDeps, text: string): Promise<void> 
     await deps.store.setImageNames(image.id, left);
     return;
   }
-  try {
-    await deps.users.whileUnused(image.id, () => deps.store.removeImage(image.id));
-  } catch (error) {
-    throw withStep("delete image", error);
-  }
+  await deps.users.whileUnused(image.id, async () => {
+    try {
+      await deps.store.removeImage(image.id);
+    } catch (error) {
+      throw withStep("delete image", error);
+    }
+  });
 }

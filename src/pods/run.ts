@@ -274,6 +274,7 @@ async function startInfra(deps: PodDeps, plan: PodPlan, pod: Pod): Promise<Pod> 
     persistDir: record.dir,
     logPath: infraLogPath(record),
     logSizeMax: deps.options.logSizeMax,
+    logToJournald: deps.options.logToJournald,
     terminal: false,
     stdin: false,
     stdinOnce: false,

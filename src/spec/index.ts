@@ -11,6 +11,7 @@ export {
   type RequestedDevice,
 } from "./devices.ts";
 export { specWithAnnotations, specWithDevices, specWithEnv, specWithMounts } from "./edits.ts";
+export { type GomaxprocsPlan, injectedGomaxprocs } from "./gomaxprocs.ts";
 export { buildInfraSpec, infraArgs } from "./infra.ts";
 export {
   checkMountRequests,

@@ -17,6 +17,7 @@ export const handlerOptions = {
     doc: `Directory in which the runtime keeps its state ("--root"). Empty means /run/crun.`,
   }),
   runtime_config_path: text("", {
+    notYet: 'there is no runtime of type "vm"',
     doc: `Configuration file handed to the runtime; only with type "vm".`,
   }),
   inherit_default_runtime: bool(false, {
@@ -41,6 +42,7 @@ export const handlerOptions = {
     doc: `Environment of conmon, and of the runtime that it starts, each as "NAME=value".`,
   }),
   monitor_exec_cgroup: text("", {
+    notYet: "the monitors of execs stay where conmon is",
     doc: `Cgroup of the conmon that watches an exec: "container" for the container's. Empty leaves it in monitor_cgroup.`,
   }),
   platform_runtime_paths: map(new Map(), {
@@ -48,6 +50,7 @@ export const handlerOptions = {
       "wasi/wasm32" = "/usr/bin/crun-wasm".`,
   }),
   runtime_pull_image: bool(false, {
+    notYet: 'there is no runtime of type "vm"',
     doc: `Whether the image is pulled inside the guest; only with type "vm".`,
   }),
   container_min_memory: text("", {
@@ -61,10 +64,12 @@ export const handlerOptions = {
     doc: "Annotations given to every pod of this handler that does not set them itself. They are not filtered.",
   }),
   stream_websockets: bool(false, {
+    notYet: 'there is no runtime of type "pod"',
     doc: `Whether exec, attach and port-forward go over WebSocket directly to the monitor; only with type "pod" and
       conmon-rs 0.7.0 or later.`,
   }),
   exec_cpu_affinity: text("", {
+    notYet: "execs start on any CPU",
     doc: `CPU on which exec processes start: "first" for the first of the container's (of its shared ones when it has some).
       Empty leaves it to the kernel.`,
   }),

@@ -6,6 +6,7 @@ export const imageOptions = {
   default_transport: text("docker://", {
     flag: "default-transport",
     env: ["CONTAINER_DEFAULT_TRANSPORT"],
+    notYet: "images come from registries alone",
     doc: `Where images come from when their name does not say: "docker://", a registry, is the only useful value.`,
   }),
   global_auth_file: text("", {
@@ -19,6 +20,7 @@ export const imageOptions = {
     env: ["CONTAINER_NAMESPACED_AUTH_DIR"],
     hidden: true,
     check: absolute("namespaced_auth_dir"),
+    notYet: "credentials are the same for all namespaces",
     doc: `Directory in which a credential provider leaves credentials for one image of one Kubernetes namespace; each file
       is used once. An absolute path.`,
   }),
@@ -36,6 +38,7 @@ export const imageOptions = {
     flag: "pause-image-auth-file",
     env: ["CONTAINER_PAUSE_IMAGE_AUTH_FILE"],
     reload: "live",
+    notYet: "credentials are the same for all images",
     doc: "File with credentials for pulling pause_image only. Empty means global_auth_file.",
   }),
   pause_command: text("/pause", {
@@ -54,6 +57,7 @@ export const imageOptions = {
   signature_policy: text("", {
     flag: "signature-policy",
     env: ["CONTAINER_SIGNATURE_POLICY"],
+    notYet: "no signature is looked at, and every image is accepted",
     doc: `Signature policy (policy.json) that pulled images must meet. Empty means ~/.config/containers/policy.json, or else
       /etc/containers/policy.json.`,
   }),
@@ -61,6 +65,7 @@ export const imageOptions = {
     flag: "signature-policy-dir",
     env: ["CONTAINER_SIGNATURE_POLICY_DIR"],
     check: absolute("signature_policy_dir"),
+    notYet: "no signature is looked at, and every image is accepted",
     doc: `Directory with signature policies for single Kubernetes namespaces, as <namespace>.json; where there is one, it
       takes the place of signature_policy. An absolute path.`,
   }),
@@ -83,11 +88,13 @@ export const imageOptions = {
   big_files_temporary_dir: text("", {
     flag: "big-files-temporary-dir",
     env: ["CONTAINER_BIG_FILES_TEMPORARY_DIR"],
+    notYet: "layers are unpacked as they come, in the store",
     doc: "Directory for large temporary files of a pull. Empty means /var/tmp.",
   }),
   auto_reload_registries: bool(false, {
     flag: "auto-reload-registries",
     env: ["AUTO_RELOAD_REGISTRIES"],
+    notYet: "registries.conf is read once",
     doc: "Whether the registries configuration is read again as soon as a file in registries.conf.d changes.",
   }),
   pull_progress_timeout: duration(0, {

@@ -25,6 +25,7 @@ export const runtimeOptions = {
   decryption_keys_path: text("/etc/crio/keys/", {
     flag: "decryption-keys-path",
     reload: "live",
+    notYet: "encrypted images cannot be pulled",
     doc: `Directory with the private keys for encrypted images. It may be missing. Symbolic links in it are refused when
       an image is pulled.`,
   }),
@@ -36,6 +37,7 @@ export const runtimeOptions = {
         ? undefined
         : `additional artifact store ${JSON.stringify(relative)} is not absolute`;
     },
+    notYet: "there are no OCI artifacts",
     doc: `Directories with read-only stores of OCI artifacts, searched before anything is pulled; artifacts lie in
       "artifacts" below each. Absolute paths.`,
   }),
@@ -72,6 +74,7 @@ export const runtimeOptions = {
   selinux: bool(false, {
     flag: "selinux",
     env: ["CONTAINER_SELINUX"],
+    notYet: "nothing is labelled",
     doc: `Whether containers get SELinux labels. The default is true on hosts where SELinux is enabled; false turns
       labelling off.`,
   }),
@@ -98,25 +101,30 @@ export const runtimeOptions = {
   blockio_config_file: text("", {
     flag: "blockio-config-file",
     reload: "live",
+    notYet: "no pod gets a block I/O class",
     doc: "YAML file that defines the block I/O classes pods can ask for by annotation. Empty turns them off.",
   }),
   blockio_reload: bool(false, {
     flag: "blockio-reload",
     reload: "live",
+    notYet: "no pod gets a block I/O class",
     doc: "Whether blockio_config_file is read again, and its devices looked up anew, before each use.",
   }),
   irqbalance_config_file: text("/etc/sysconfig/irqbalance", {
     flag: "irqbalance-config-file",
+    notYet: "no CPU is kept from interrupts",
     doc: "Configuration of the irqbalance service, in which CPUs of containers without interrupts are banned.",
   }),
   irqbalance_config_restore_file: text("/etc/sysconfig/orig_irq_banned_cpus", {
     flag: "irqbalance-config-restore-file",
+    notYet: "no CPU is kept from interrupts",
     doc: `File that keeps the original list of banned CPUs, put back after a reboot. "disable" turns saving and restoring
       off.`,
   }),
   rdt_config_file: text("", {
     flag: "rdt-config-file",
     reload: "live",
+    notYet: "no pod gets an RDT class",
     doc: `YAML file that defines the Intel RDT classes (cache and memory bandwidth) pods can ask for by annotation. Empty
       turns them off; hosts without RDT ignore it.`,
   }),
@@ -130,6 +138,7 @@ export const runtimeOptions = {
   separate_pull_cgroup: text("", {
     flag: "separate-pull-cgroup",
     env: ["PULL_IN_A_CGROUP"],
+    notYet: "images are pulled in the daemon's own cgroup",
     doc: `Cgroup in which images are pulled, so that the memory and CPU of a pull are not the daemon's: a systemd slice,
       or "pod" for the cgroup of the pod that needs the image. Empty pulls in the daemon's own. Needs cgroup_manager
       "systemd".`,
@@ -160,6 +169,7 @@ export const runtimeOptions = {
   allowed_devices: list(["/dev/fuse", "/dev/net/tun"], {
     flag: "allowed-devices",
     env: ["CONTAINER_ALLOWED_DEVICES"],
+    notYet: "the annotation devices.crio.io gives no devices",
     doc: `Devices that pods may ask for with the annotation "devices.crio.io".`,
   }),
   additional_devices: list([], {
@@ -173,6 +183,7 @@ export const runtimeOptions = {
     flag: "cdi-spec-dirs",
     env: ["CONTAINER_CDI_SPEC_DIRS"],
     reload: "live",
+    notYet: "there are no CDI devices",
     doc: "Directories with Container Device Interface specifications; a later one counts more.",
   }),
   device_ownership_from_security_context: bool(false, {
@@ -184,6 +195,7 @@ export const runtimeOptions = {
     flag: "hooks-dir",
     env: ["CONTAINER_HOOKS_DIR"],
     reload: "content",
+    notYet: "no hooks are run",
     doc: `Directories with OCI hooks (*.json), watched for changes. A file in a later directory takes the place of one with
       the same name in an earlier. Missing directories are created where possible.`,
   }),
@@ -253,6 +265,7 @@ export const runtimeOptions = {
     flag: "uid-mappings",
     env: ["CONTAINER_UID_MAPPINGS"],
     deprecated: "use Kubernetes user namespaces (hostUsers: false)",
+    notYet: "containers have the host's ids",
     doc: `User ids of every container as "container:host:size", several joined by commas; needs gid_mappings. Empty keeps
       the host's.`,
   }),
@@ -260,6 +273,7 @@ export const runtimeOptions = {
     flag: "gid-mappings",
     env: ["CONTAINER_GID_MAPPINGS"],
     deprecated: "use Kubernetes user namespaces (hostUsers: false)",
+    notYet: "containers have the host's ids",
     doc: `Group ids of every container as "container:host:size", several joined by commas; needs uid_mappings. Empty keeps
       the host's.`,
   }),
@@ -267,12 +281,14 @@ export const runtimeOptions = {
     flag: "minimum-mappable-uid",
     env: ["CONTAINER_MINIMUM_MAPPABLE_UID"],
     deprecated: "use Kubernetes user namespaces (hostUsers: false)",
+    notYet: "only the kubelet maps ids",
     doc: `Lowest host user id that a pod's explicit mapping may use, unless it is root's; negative sets no limit.`,
   }),
   minimum_mappable_gid: int(-1, {
     flag: "minimum-mappable-gid",
     env: ["CONTAINER_MINIMUM_MAPPABLE_GID"],
     deprecated: "use Kubernetes user namespaces (hostUsers: false)",
+    notYet: "only the kubelet maps ids",
     doc: `Lowest host group id that a pod's explicit mapping may use, unless it is root's; negative sets no limit.`,
   }),
   ctr_stop_timeout: int(30, {
@@ -291,11 +307,13 @@ export const runtimeOptions = {
     flag: "infra-ctr-cpuset",
     env: ["CONTAINER_INFRA_CTR_CPUSET"],
     check: parses(parseCpuset),
+    notYet: "it is for infra containers alone; the programs that the daemon starts run on all CPUs",
     doc: `CPUs for infra containers and for the programs the daemon starts, as a list such as "0-3,8". Empty sets none.`,
   }),
   shared_cpuset: text("", {
     flag: "shared-cpuset",
     env: ["CONTAINER_SHARED_CPUSET"],
+    notYet: "no container shares CPUs",
     doc: `CPUs that guaranteed containers may share besides their own when they ask for it by annotation, as a list such as
       "0-3,8".`,
   }),
@@ -336,6 +354,7 @@ export const runtimeOptions = {
   hostnetwork_disable_selinux: bool(true, {
     flag: "hostnetwork-disable-selinux",
     env: ["CONTAINER_HOSTNETWORK_DISABLE_SELINUX"],
+    notYet: "nothing is labelled",
     doc: "Whether containers of pods in the host's network run without an SELinux process label.",
   }),
   disable_hostport_mapping: bool(false, {

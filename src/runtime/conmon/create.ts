@@ -33,6 +33,8 @@ export interface CreateOptions {
   readonly persistDir: string;
   readonly logPath: string;
   readonly logSizeMax?: bigint;
+  /** Write to the systemd journal besides the log. */
+  readonly logToJournald?: boolean;
   readonly terminal: boolean;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
@@ -121,6 +123,7 @@ export function conmonArgs(handler: RuntimeHandler, options: CreateOptions): rea
   if (options.logSizeMax !== undefined && options.logSizeMax >= 0n)
     args.push("--log-size-max", String(options.logSizeMax));
   if (handler.noSyncLog) args.push("--no-sync-log");
+  if (options.logToJournald) args.push("--log-path", "journald:");
   if (options.noPivot) args.push("--no-pivot");
   if (options.terminal) args.push("-t");
   if (options.stdin) args.push(...(options.stdinOnce ? ["-i"] : ["--leave-stdin-open", "-i"]));
