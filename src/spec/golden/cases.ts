@@ -344,7 +344,7 @@ export const goldenCases: readonly GoldenCase[] = [
   ),
   container(
     "terminal",
-    "3 step 13; 3.6 cwd and noNewPrivileges; 3.7 user; step 36: umask; 3 step 34: SELinux; 2.5 none",
+    "3 step 13; 3.6 cwd and noNewPrivileges; 3.7 user; step 36: umask; 3 step 34: SELinux",
     {
       command: { ...plain.command, tty: true, command: ["sh"], args: ["-l"], workingDir: "/home/user", env: [] },
       user: { uid: 0, gid: 5, additionalGids: [5], umask: 0o027 },
