@@ -342,22 +342,18 @@ export const goldenCases: readonly GoldenCase[] = [
       bind("/etc/hosts", { hostPath: "/var/lib/kubelet/pods/1/etc-hosts" }),
     ],
   ),
-  container(
-    "terminal",
-    "3 step 13; 3.6 cwd and noNewPrivileges; 3.7 user; step 36: umask; 3 step 34: SELinux",
-    {
-      command: { ...plain.command, tty: true, command: ["sh"], args: ["-l"], workingDir: "/home/user", env: [] },
-      user: { uid: 0, gid: 5, additionalGids: [5], umask: 0o027 },
-      confinement: {
-        ...plain.confinement,
-        noNewPrivileges: true,
-        selinuxLabel: "system_u:system_r:container_t:s0:c1,c2",
-        mountLabel: "system_u:object_r:container_file_t:s0:c1,c2",
-        maskedPaths: [],
-        readonlyPaths: [],
-      },
+  container("terminal", "3 step 13; 3.6 cwd and noNewPrivileges; 3.7 user; step 36: umask; 3 step 34: SELinux", {
+    command: { ...plain.command, tty: true, command: ["sh"], args: ["-l"], workingDir: "/home/user", env: [] },
+    user: { uid: 0, gid: 5, additionalGids: [5], umask: 0o027 },
+    confinement: {
+      ...plain.confinement,
+      noNewPrivileges: true,
+      selinuxLabel: "system_u:system_r:container_t:s0:c1,c2",
+      mountLabel: "system_u:object_r:container_file_t:s0:c1,c2",
+      maskedPaths: [],
+      readonlyPaths: [],
     },
-  ),
+  }),
   { name: "infra", shows: "2.1 steps 12, 19, 23 and 24; 2.3; 2.5; 2.6", plan: { of: "infra", plan: infra } },
   {
     name: "infra-user-namespace",
