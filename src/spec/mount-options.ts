@@ -65,5 +65,8 @@ export function idMappings(
     hostID: hostId,
     size: length,
   });
-  return { uidMappings: uidMappings.map(linux), gidMappings: gidMappings.map(linux) };
+  return {
+    ...(uidMappings.length === 0 ? {} : { uidMappings: uidMappings.map(linux) }),
+    ...(gidMappings.length === 0 ? {} : { gidMappings: gidMappings.map(linux) }),
+  };
 }

@@ -58,7 +58,7 @@ describe("spoilt requests", () => {
         flaw.name,
       );
     const ids = { pod: "p", running: "r", created: "c", doomed: "d" };
-    for (const { name } of rpcs) goodRequest({ rpc: name, ids, name: "x", random: randomFrom(1) });
+    for (const { name } of rpcs) goodRequest({ rpc: name, ids, name: "x", random: randomFrom(1), refused: false });
     const plan = planCases(rpcs, { count: 100_000, seed: 1, large: Number.POSITIVE_INFINITY });
     const planned = new Set(plan.map(caseName));
     assert.deepEqual(

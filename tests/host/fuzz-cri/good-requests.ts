@@ -25,6 +25,8 @@ export interface GoodRequestOptions {
   /** For what the request makes; no other request has it. */
   readonly name: string;
   readonly random: Random;
+  /** Whether it shall be good but for one thing of which nothing comes: an image, or a runtime, that is not here. */
+  readonly refused: boolean;
 }
 
 /** Folders of the host that requests may name; nothing outside of them may come of one. */
@@ -50,7 +52,7 @@ interface Method {
   };
 }
 
-function partsOf({ rpc, ids, name, random }: GoodRequestOptions): object {
+function partsOf({ rpc, ids, name, random, refused }: GoodRequestOptions): object {
   const filter = { id: ids.pod, state: { state: 0 }, labelSelector: { app: "fuzz" } };
   const containerFilter = { ...filter, id: ids.running, state: { state: 1 }, podSandboxId: ids.pod };
   const image = {
@@ -65,7 +67,7 @@ function partsOf({ rpc, ids, name, random }: GoodRequestOptions): object {
     case "RunPodSandbox":
       return {
         config: random.below(4) === 0 ? networkPod(name) : fullPod(name),
-        runtimeHandler: random.pick(["", "allowing"]),
+        runtimeHandler: refused ? "nothing" : random.pick(["", "allowing"]),
       };
     case "StopPodSandbox":
     case "RemovePodSandbox":
@@ -87,7 +89,11 @@ function partsOf({ rpc, ids, name, random }: GoodRequestOptions): object {
     case "CreateContainer":
       return {
         podSandboxId: ids.pod,
-        config: random.below(3) === 0 ? goodContainer(name) : fullContainer(name),
+        config: refused
+          ? goodContainer(name, { image: { image: "quay.io/bad-input/nothing:1" } })
+          : random.below(3) === 0
+            ? goodContainer(name)
+            : fullContainer(name),
         sandboxConfig: goodPod("fuzz", { logDirectory: logs }),
       };
     case "StartContainer":

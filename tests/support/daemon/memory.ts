@@ -1,5 +1,4 @@
 /** What a daemon keeps in memory once it has thrown away what it does not need. */
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Memory {
@@ -30,12 +29,6 @@ export async function memoryAfterCollection(pid: number): Promise<Memory> {
   } finally {
     socket.close();
   }
-}
-
-/** The memory of a process, without a word to it. */
-export async function residentBytes(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024;
 }
 
 interface Evaluated {
