@@ -83,7 +83,7 @@ describe("default mounts", () => {
   it("leave out what is missing, is neither file nor directory, or leads nowhere", async () => {
     using at = place("DIR/missing", "DIR/fifo", "DIR/dir:/dir", "/dev/zero:/zero");
     mkdirSync(join(at.dir, "dir"));
-    await runProgramOk("mkfifo", [join(at.dir, "fifo"), join(at.dir, "dir/fifo")], { timeoutMs: 10_000 });
+    await runProgramOk("/usr/bin/mkfifo", [join(at.dir, "fifo"), join(at.dir, "dir/fifo")], { timeoutMs: 10_000 });
     symlinkSync("nowhere", join(at.dir, "dir/dangling"));
     symlinkSync("loop", join(at.dir, "dir/loop"));
     writeFileSync(join(at.dir, "dir/kept"), "");
