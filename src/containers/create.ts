@@ -103,7 +103,8 @@ async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creat
   undo.add("root file system", () => deps.store.unmountContainer(id));
   const rootfs = await deps.store.mountContainer(id, mountOptionsIn(plan.pod.record));
   undo.add("image volumes", () => deps.imageMounts.release(plan));
-  return { rootfs, images: await mountImages(deps.imageMounts, plan, plan.mountImages) };
+  const holder = { id, runDir: plan.runDir, ...mountOptionsIn(plan.pod.record) };
+  return { rootfs, images: await mountImages(deps.imageMounts, holder, plan.mountImages) };
 }
 
 function storeMetadata({ id: _id, name, pod, config, image, createdAtNs }: ContainerPlan): string {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   mkdirSync,
@@ -16,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { isFault, silentLogger } from "../base/index.ts";
+import { runProgramOk } from "../host/index.ts";
 import { defaultMounts, parseMountsConf } from "./default-mounts.ts";
 
 const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
@@ -83,7 +83,7 @@ describe("default mounts", () => {
   it("leave out what is missing, is neither file nor directory, or leads nowhere", async () => {
     using at = place("DIR/missing", "DIR/fifo", "DIR/dir:/dir", "/dev/zero:/zero");
     mkdirSync(join(at.dir, "dir"));
-    execFileSync("mkfifo", [join(at.dir, "fifo"), join(at.dir, "dir/fifo")]);
+    await runProgramOk("/usr/bin/mkfifo", [join(at.dir, "fifo"), join(at.dir, "dir/fifo")], { timeoutMs: 10_000 });
     symlinkSync("nowhere", join(at.dir, "dir/dangling"));
     symlinkSync("loop", join(at.dir, "dir/loop"));
     writeFileSync(join(at.dir, "dir/kept"), "");

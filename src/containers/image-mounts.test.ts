@@ -21,6 +21,7 @@ function fixture() {
       add(layer, 1);
       return `/mounted/${layer}`;
     },
+    mountLayerMapped: async (layer: string, { directory }: { directory: string }) => `${directory}/${layer}`,
     unmountLayer: async (layer: string) => void add(layer, -1),
   };
   const daemon = () => new ImageMounts({ store, containers: { list: () => listed }, log: silentLogger });
@@ -61,6 +62,20 @@ describe("image mounts", () => {
     await assert.rejects(daemon.acquire(holder, "c"), (error) => isFault(error, "not-found"));
     await daemon.release(holder);
     assert.deepEqual([...at.counts], [["layer-a", 0]]);
+  });
+
+  it("of a pod with users of its own are not counted, since they go with the run directory", async () => {
+    using at = fixture();
+    const daemon = at.daemon();
+    const holder = { ...at.holder("one"), userNamespace: "/run/userns/x" };
+    assert.equal(await daemon.acquire(holder, "a"), `${holder.runDir}/image-mounts/a/layer-a`);
+    await assert.rejects(
+      daemon.whileUnused("a", async () => assert.fail("removed")),
+      inUseBy("one"),
+    );
+    await daemon.release(holder);
+    assert.deepEqual([...at.counts], []);
+    assert.equal(await daemon.whileUnused("a", async () => "removed"), "removed");
   });
 
   it("keep their image from being removed, also while the container is being made", async () => {

@@ -12,6 +12,8 @@ export interface ImageMount {
   readonly imageId: string;
   /** Where it is mounted on the host. */
   readonly path: string;
+  /** Whether it is mounted for the pod's user namespace. */
+  readonly isMapped: boolean;
 }
 
 /** By the image as the request names it. */
@@ -20,10 +22,12 @@ export type ImageMountSources = ReadonlyMap<string, ImageMount>;
 interface Holder {
   readonly id: string;
   readonly runDir: string;
+  /** Where the user namespace of its pod is pinned: images are mounted for it alone then, in its run directory, and go with that. */
+  readonly userNamespace?: string | undefined;
 }
 
 interface ImageMountsDeps {
-  readonly store: Pick<Store, "image" | "mountLayer" | "unmountLayer">;
+  readonly store: Pick<Store, "image" | "mountLayer" | "mountLayerMapped" | "unmountLayer">;
   readonly containers: Pick<Containers, "list">;
   readonly log: Logger;
 }
@@ -34,6 +38,7 @@ const maxHeldBytes = 1 << 20;
 /**
  * Images as volumes of containers: mounted read-only, each once, for as long as a container that has it is there. What a container holds is
  * written down in its run directory before it is mounted, so that whoever removes the container, perhaps the next daemon, gives it back.
+ * A pod with users of its own has mounts of its own, with the owners that belong there.
  */
 export class ImageMounts implements ImageUsers {
   readonly #deps: ImageMountsDeps;
@@ -55,18 +60,26 @@ export class ImageMounts implements ImageUsers {
       const { layer } = image;
       if (layer === undefined)
         throw new Fault("invalid", `image "${imageId}" has no layers, so that there is no volume`);
-      const before = await this.#layersOf(holder);
-      await writeHeld(holder, [...before, layer]);
-      try {
-        const path = await store.mountLayer(layer);
-        const held = this.#held.get(holder.id) ?? new Set();
-        this.#held.set(holder.id, held.add(imageId));
-        return path;
-      } catch (error) {
-        await writeHeld(holder, before);
-        throw error;
-      }
+      const { userNamespace, runDir } = holder;
+      const path =
+        userNamespace === undefined
+          ? await this.#mount(holder, layer)
+          : await store.mountLayerMapped(layer, { directory: join(runDir, "image-mounts", imageId), userNamespace });
+      const held = this.#held.get(holder.id) ?? new Set();
+      this.#held.set(holder.id, held.add(imageId));
+      return path;
     });
+  }
+
+  async #mount(holder: Holder, layer: string): Promise<string> {
+    const before = await this.#layersOf(holder);
+    await writeHeld(holder, [...before, layer]);
+    try {
+      return await this.#deps.store.mountLayer(layer);
+    } catch (error) {
+      await writeHeld(holder, before);
+      throw error;
+    }
   }
 
   /** Gives back all that a container holds. Idempotent. */
@@ -145,7 +158,7 @@ export async function mountImages(
   for (const [text, imageId] of wanted) {
     const path = mounted.get(imageId) ?? (await forImageVolume(() => mounts.acquire(holder, imageId)));
     mounted.set(imageId, path);
-    sources.set(text, { imageId, path });
+    sources.set(text, { imageId, path, isMapped: holder.userNamespace !== undefined });
   }
   return sources;
 }

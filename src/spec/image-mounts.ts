@@ -15,6 +15,14 @@ export function imageMount(
 }
 
 /**
+ * An image as a volume of a pod with users of its own: a runtime in its user namespace has no way to the directories of an overlay, but
+ * binds what it is shown. It cannot take away what the mount forbids, and older runc tries to unless that is said again.
+ */
+export function mappedImageMount(destination: string, path: string): SourcedMount {
+  return { destination, type: "bind", source: path, options: ["rbind", "rprivate", "nodev", "nosuid", "ro", "bind"] };
+}
+
+/**
  * The named files of an artifact as read-only binds below `destination`; with a sub path, only those below it. Names come from
  * the artifact's manifest, so none leads out of the destination. Rejects with Fault("invalid") when a sub path matches nothing.
  */

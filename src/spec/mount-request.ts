@@ -41,6 +41,8 @@ export type MountSource =
       readonly imageId: string;
       /** The image's (or its sub path's) mounted root. */
       readonly path: string;
+      /** It was mounted for the pod's user namespace, with the owners that belong there. */
+      readonly isMapped: boolean;
     }
   | {
       readonly is: "artifact";

@@ -186,7 +186,7 @@ describe("planMounts", () => {
 
 describe("planMounts of images", () => {
   const image = { image: "quay.io/x", hostPath: "" };
-  const source: MountSource = { is: "image", imageId: "1234", path: "/mnt/image" };
+  const source: MountSource = { is: "image", imageId: "1234", path: "/mnt/image", isMapped: false };
 
   it("stacks the image on the empty directory", () => {
     const plan = planOne(image, source);
@@ -203,6 +203,14 @@ describe("planMounts of images", () => {
         image: "1234",
       },
     ]);
+  });
+
+  it("binds an image that was mounted for the pod's users, whose ids need not be mapped again", () => {
+    const uidMappings = [{ hostId: 1000, containerId: 0, length: 10 }];
+    const plan = planOne({ ...image, uidMappings }, { ...source, isMapped: true });
+    assert.deepEqual(mountLines(plan.images), ["/data bind /mnt/image rbind,rprivate,nodev,nosuid,ro,bind"]);
+    assert.equal(plan.images[0]?.uidMappings, undefined);
+    assert.equal(plan.volumes[0]?.image, "1234");
   });
 
   it("keeps a sub path from adding directories or options", () => {

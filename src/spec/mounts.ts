@@ -1,5 +1,5 @@
 import { assertNever, Fault } from "../base/index.ts";
-import { artifactMounts, imageMount } from "./image-mounts.ts";
+import { artifactMounts, imageMount, mappedImageMount } from "./image-mounts.ts";
 import { withMounts } from "./mount-list.ts";
 import { accessOption, idMappings, propagationOption } from "./mount-options.ts";
 import {
@@ -106,8 +106,15 @@ function planImageMount(request: MountRequest, { source, rules }: MountContext<S
     ...nothing,
     images: [
       {
-        ...imageMount(cleanPath(request.containerPath), { path: source.path, emptyDirectory: rules.emptyDirectory }),
-        ...idMappings(request, rules),
+        ...(source.isMapped
+          ? mappedImageMount(cleanPath(request.containerPath), source.path)
+          : {
+              ...imageMount(cleanPath(request.containerPath), {
+                path: source.path,
+                emptyDirectory: rules.emptyDirectory,
+              }),
+              ...idMappings(request, rules),
+            }),
       },
     ],
     volumes: [{ ...readonlyVolume(request, { hostPath: source.path }), image: source.imageId }],

@@ -1,4 +1,7 @@
 import { Fault } from "../base/index.ts";
+import type { MappedMount } from "./overlay/overlay-driver.ts";
+import type { StoredLayer } from "./records/layer-record.ts";
+import type { RecordView } from "./records/snapshot.ts";
 import type { StoreParts } from "./store-parts.ts";
 
 /** Mounts a layer unless it is mounted already, and counts that; resolves with its path. The caller holds the lock of the layers. */
@@ -50,10 +53,21 @@ export async function unmountCounted(
 /** See `Store.mountLayer`. */
 export async function mountLayer(parts: StoreParts, id: string): Promise<string> {
   return parts.layers.read((layers) => {
-    const layer = layers.get(id);
-    if (layer === undefined || layer.incomplete) throw new Fault("not-found", `layer ${id} is not in the store`);
+    requireLayer(layers, id);
     return mountCounted(parts, id, () => parts.driver.mountReadonly(id));
   });
+}
+
+/** See `Store.mountLayerMapped`. */
+export async function mountLayerMapped(parts: StoreParts, id: string, mount: MappedMount): Promise<string> {
+  return parts.layers.read((layers) => {
+    requireLayer(layers, id);
+    return parts.driver.mountMapped(id, mount);
+  });
+}
+
+function requireLayer(layers: RecordView<StoredLayer>, id: string): void {
+  if (layers.get(id)?.incomplete !== false) throw new Fault("not-found", `layer ${id} is not in the store`);
 }
 
 /** See `Store.unmountLayer`. */

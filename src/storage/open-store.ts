@@ -23,7 +23,7 @@ import {
   removeUnusedLayers,
   setImageNames,
 } from "./images.ts";
-import { mountLayer, unmountLayer } from "./layer-mounts.ts";
+import { mountLayer, mountLayerMapped, unmountLayer } from "./layer-mounts.ts";
 import { commitLayer, layerIdOf, stageLayer } from "./layers.ts";
 import { StoreLock } from "./locks/store-lock.ts";
 import { OverlayDriver } from "./overlay/overlay-driver.ts";
@@ -155,6 +155,7 @@ function storeOf(parts: StoreParts, graphLock: StoreLock): Store {
     commitLayer: (layer, options) => commitLayer(parts, layer, options),
     removeUnusedLayers: (ids) => removeUnusedLayers(parts, ids),
     mountLayer: (id) => mountLayer(parts, id),
+    mountLayerMapped: (id, mount) => mountLayerMapped(parts, id, mount),
     unmountLayer: (id) => unmountLayer(parts, id),
     containers: () => containers.read(({ all }) => all),
     container: (id) => containers.read((view) => view.get(id)),

@@ -187,6 +187,28 @@ function storeTests(): void {
     await store.close();
   });
 
+  it("mounts a layer for a user namespace in a container's directory, with which it goes", async () => {
+    using tmp = freshTmpfs();
+    const store = await openTestStore(tmp.path);
+    const imageId = await putImage(store, "example.com/a:1", base, top);
+    const layer = (await store.image(imageId))?.layer ?? "";
+    const id = newId();
+    await store.createContainer({ id, names: ["k8s_a"], imageId, metadata: "{}" });
+    const directory = join(store.containerRunDir(id), "image");
+    const path = await store
+      .mountLayerMapped(layer, { directory, userNamespace: "/proc/self/ns/user" })
+      .catch((error) => {
+        assert.match(String(error), /with the owners of/); // the first user namespace maps nothing: a real one is in tests/host
+      });
+    assert.deepEqual(readdirSync(directory).includes("mapped"), false);
+    if (path !== undefined) assert.deepEqual(readdirSync(path).sort(), ["dir", "etc"]);
+    const gone = store.mountLayerMapped("f".repeat(64), { directory, userNamespace: "/proc/self/ns/user" });
+    await assert.rejects(gone, faulted("not-found", /is not in the store/));
+    await store.deleteContainer(id);
+    assert.ok(!existsSync(directory));
+    await store.close();
+  });
+
   it("removes an image that is mounted, as containers/storage does, with its mount", async () => {
     using tmp = freshTmpfs();
     const store = await openTestStore(tmp.path);

@@ -4,6 +4,7 @@ import type { MountOptions, NewContainerOptions } from "./containers.ts";
 import type { ImageData, NewImageOptions } from "./images.ts";
 import type { UnmountOptions } from "./layer-mounts.ts";
 import type { CommitOptions, StagedLayer, StageOptions } from "./layers.ts";
+import type { MappedMount } from "./overlay/overlay-driver.ts";
 import type { StoredContainer } from "./records/container-record.ts";
 import type { StoredImage } from "./records/image-record.ts";
 import type { StoredLayer } from "./records/layer-record.ts";
@@ -11,6 +12,7 @@ import type { StoredLayer } from "./records/layer-record.ts";
 export type {
   CommitOptions,
   ImageData,
+  MappedMount,
   MountOptions,
   NewContainerOptions,
   NewImageOptions,
@@ -86,6 +88,11 @@ export interface Store {
    * once, however often it is asked for. Rejects with Fault("not-found").
    */
   mountLayer(id: string): Promise<string>;
+  /**
+   * Mounts a layer with all below it read-only once more, below `directory`, and shown with the owners that a user namespace gives them; resolves
+   * with its path. Not counted: it goes with the directory, when that is a container's. Rejects with Fault("not-found").
+   */
+  mountLayerMapped(id: string, mount: MappedMount): Promise<string>;
   /** Gives back one mount of a layer, the last of which unmounts it. Fine when it is not mounted, or not there. */
   unmountLayer(id: string): Promise<void>;
 

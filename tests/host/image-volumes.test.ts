@@ -15,7 +15,9 @@ import {
   type CreateRequest,
   execText,
   goodContainer,
+  goodPod,
   hostNetworkPod,
+  mode,
   openScene,
   type Scene,
   withContainer,
@@ -43,6 +45,7 @@ const upper: readonly TarEntry[] = [
   { is: "symlink", path: "loop", target: "loop" },
   { is: "file", path: "tool", mode: 0o755, content: "#!/bin/sh\necho ran\n" },
 ];
+const ids = [{ containerId: 0, hostId: 300_000, length: 65_536 }];
 const mountCounts = "/run/containers/storage/overlay-layers/mountpoints.json";
 
 for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]) {
@@ -94,6 +97,31 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
         const attempts = "touch /volume/new || rm /volume/tool || chmod 777 /volume/data || echo no";
         assert.equal(await execText(cri, id, "sh", "-c", `(${attempts}) 2>/dev/null`), "no\n");
       });
+    });
+
+    it("is shown to pods with users of their own as theirs, whether or not the kubelet maps its owners", async () => {
+      const namespaceOptions = { pid: mode.container, usernsOptions: { mode: mode.pod, uids: ids, gids: ids } };
+      const linux = { securityContext: { namespaceOptions } };
+      const sandboxConfig = goodPod("volumes", { linux });
+      const mounts = [
+        mountOf(),
+        mountOf({ containerPath: "/odd", imageSubPath: `data/${odd}`, uidMappings: ids, gidMappings: ids }),
+      ];
+      const { cri } = scene;
+      await leavesNothing(() =>
+        withPod(cri, { config: sandboxConfig }, async (podSandboxId) => {
+          const request = { podSandboxId, config: goodContainer("app", { linux, mounts }), sandboxConfig };
+          await withContainer(cri, request, async (id) => {
+            assert.equal(await execText(cri, id, "cat", "/volume/data/above"), "from the upper layer\n");
+            assert.equal(await execText(cri, id, "/volume/tool"), "ran\n");
+            assert.equal(await execText(cri, id, "stat", "-c", "%u:%g", "/volume/tool", "/odd/file"), "0:0\n0:0\n");
+            const attempts = "touch /volume/new || rm /volume/tool || mount -o remount,rw /volume || echo no";
+            assert.equal(await execText(cri, id, "sh", "-c", `(${attempts}) 2>/dev/null`), "no\n");
+            const removal = cri.image.removeImage({ image: { image: volumeId } });
+            await expectRefusal(removal, { details: `the image is in use by ${id}` });
+          });
+        }),
+      );
     });
 
     it("is in the container's status, with the image's id", async () => {

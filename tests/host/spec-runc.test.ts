@@ -111,7 +111,7 @@ function suite(runtime: string): void {
     await mkdir(path, { recursive: true });
     await writeFile(join(path, "file"), "from the image");
     const request = { ...bind("/image", { hostPath: "" }).request, image: "image" };
-    const source = { is: "image", imageId: "1", path } as const;
+    const source = { is: "image", imageId: "1", path, isMapped: false } as const;
     const { stdout, stderr } = await bundle.sh("cat /image/file; touch /image/x", { mounts: [{ request, source }] });
     assert.equal(stdout, "from the image", stderr);
     assert.match(stderr, /\/image\/x: Read-only file system/);

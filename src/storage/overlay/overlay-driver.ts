@@ -29,6 +29,14 @@ export interface LayerMountOptions {
   readonly userNamespace: string | undefined;
 }
 
+/** A mount of layers for one user namespace. */
+export interface MappedMount {
+  /** Where it is made, and what it needs meanwhile. */
+  readonly directory: string;
+  /** Where the user namespace is pinned. */
+  readonly userNamespace: string;
+}
+
 /**
  * The directories and mounts of layers, in the layout of containers/storage's overlay driver (reference: ondisk.md 2.4).
  * Knows no records: callers hold the lock of the layers while they change something here.
@@ -146,6 +154,21 @@ export class OverlayDriver {
     await mkdir(target, { recursive: true, mode: 0o700 });
     const lowers = [this.diffDirectory(id), ...(await this.#lowersOf(this.layerDirectory(id)))];
     mountOverlay({ target, lowers, readonly: true, options: ["nodev", "nosuid", "noexec"] });
+  }
+
+  /**
+   * Mounts the layer read-only with all below it at `<directory>/merged`, shown with the owners that the pinned user namespace gives them.
+   * Taking it away is for whoever owns the directory.
+   */
+  async mountMapped(id: string, { directory, userNamespace }: MappedMount): Promise<string> {
+    const target = join(directory, "merged");
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    const lowers = [this.diffDirectory(id), ...(await this.#lowersOf(this.layerDirectory(id)))];
+    // Not noexec, as a mount for all would be: in a user namespace nobody could take that away again.
+    await withMappedLayers(directory, lowers, userNamespace, (mapped) =>
+      mountOverlay({ target, lowers: mapped, readonly: true, options: ["nodev", "nosuid"] }),
+    );
+    return target;
   }
 
   /** Takes the mount of a layer away, whoever uses it still; one that is not there is fine. */
