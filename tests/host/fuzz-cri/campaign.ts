@@ -108,12 +108,16 @@ interface Answered {
   readonly complaint?: string;
 }
 
-async function sendCase(options: CampaignOptions, ids: Ids, { each, index }: Numbered): Promise<Answered> {
+async function sendCase(
+  options: CampaignOptions,
+  worlds: readonly Ids[],
+  { each, index }: Numbered,
+): Promise<Answered> {
   const { cri, seed } = options;
   const random = randomFrom(seed ^ Math.imul(index + 1, 0x9e3779b1));
   const good = goodRequest({
     rpc: each.rpc.name,
-    ids,
+    ids: random.pick(worlds),
     name: `fuzz-${index}`,
     random,
     // What the daemon does not look at costs nothing to refuse, and would cost a container to grant.

@@ -1,41 +1,50 @@
-/** The pod and the containers that good requests are about; made again when a request has ended them. */
-import { Signal } from "../../../src/cri/generated/api.ts";
+/** The pods and the containers that good requests are about; made again when a request has ended them. */
+import { ContainerState, Signal } from "../../../src/cri/generated/api.ts";
 import type { Cri } from "../../support/daemon/cri.ts";
 import { goodContainer, hostNetworkPod } from "../bad-input/scene.ts";
 import type { Ids } from "./good-requests.ts";
 
-const running = 1;
+/** Several: what happens in one pod happens one after the other. */
+const podCount = 4;
 
 export class World {
   readonly #cri: Cri;
-  #ids: Ids | undefined;
+  #all: readonly Ids[] = [];
   #count = 0;
 
   constructor(cri: Cri) {
     this.#cri = cri;
   }
 
-  /** Ids of things that are there, and as they should be. */
-  async ids(): Promise<Ids> {
-    if (this.#ids !== undefined && (await this.#isWhole(this.#ids))) return this.#ids;
+  /** Ids of things that are there, and as they should be: those of one pod each. */
+  async ids(): Promise<readonly Ids[]> {
+    if (this.#all.length > 0 && (await this.#isWhole())) return this.#all;
     await this.clear();
-    this.#ids = await this.#make();
-    return this.#ids;
+    const all: Ids[] = [];
+    for (let made = 0; made < podCount; made++) all.push(await this.#make());
+    this.#all = all;
+    return all;
   }
 
   /** Removes every pod there is, and with them every container. */
   async clear(): Promise<void> {
-    this.#ids = undefined;
+    this.#all = [];
     const { items } = await this.#cri.runtime.listPodSandbox({});
     for (const { id } of items) await this.#cri.runtime.removePodSandbox({ podSandboxId: id });
   }
 
-  async #isWhole(ids: Ids): Promise<boolean> {
-    const { items } = await this.#cri.runtime.listPodSandbox({ filter: { id: ids.pod, state: { state: 0 } } });
+  async #isWhole(): Promise<boolean> {
+    const { items } = await this.#cri.runtime.listPodSandbox({ filter: { state: { state: 0 } } });
     const { containers } = await this.#cri.runtime.listContainers({});
-    const stateOf = (id: string) => containers.find((container) => container.id === id)?.state;
-    const isThere = items.length === 1 && stateOf(ids.created) === 0;
-    return isThere && stateOf(ids.running) === running && stateOf(ids.doomed) === running;
+    const ready = new Set(items.map(({ id }) => id));
+    const stateOf = new Map(containers.map(({ id, state }) => [id, state]));
+    return this.#all.every(
+      ({ pod, created, running, doomed }) =>
+        ready.has(pod) &&
+        stateOf.get(created) === ContainerState.CONTAINER_CREATED &&
+        stateOf.get(running) === ContainerState.CONTAINER_RUNNING &&
+        stateOf.get(doomed) === ContainerState.CONTAINER_RUNNING,
+    );
   }
 
   async #make(): Promise<Ids> {
