@@ -329,7 +329,12 @@ export const goldenCases: readonly GoldenCase[] = [
     bind("/store", { hostPath: "/var/lib" }),
     {
       request: { ...bind("/model", { hostPath: "" }).request, image: "quay.io/models/one:1" },
-      source: { is: "image", imageId: "1".repeat(64), path: "/var/lib/containers/storage/overlay/l2/merged" },
+      source: {
+        is: "image",
+        imageId: "1".repeat(64),
+        path: "/var/lib/containers/storage/overlay/l2/merged",
+        isMapped: false,
+      },
     },
   ]),
   container(
