@@ -61,6 +61,7 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
       volumeId = (await scene.cri.image.pullImage({ image: { image: volume } })).imageRef;
     });
     after(async () => {
+      await removeSharedPod();
       await scene[Symbol.asyncDispose]();
       await expectNoLeaks(atFirst, { ignore: ["images"] });
     });
@@ -78,14 +79,19 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
       );
     };
 
+    /** Creates nothing in a pod that all refusals share. */
     const refused = async (mounts: readonly Mount[], details: string | RegExp): Promise<void> => {
-      const sandboxConfig = hostNetworkPod("volumes");
-      await leavesNothing(() =>
-        withPod(scene.cri, { config: sandboxConfig }, async (podSandboxId) => {
-          const request: CreateRequest = { podSandboxId, config: withMounts(mounts), sandboxConfig };
-          await expectRefusal(scene.cri.runtime.createContainer(request), { details });
-        }),
-      );
+      const { cri } = scene;
+      const sandboxConfig = hostNetworkPod("refusals");
+      const { podSandboxId } = await cri.runtime.runPodSandbox({ config: sandboxConfig });
+      const request: CreateRequest = { podSandboxId, config: withMounts(mounts), sandboxConfig };
+      await leavesNothing(() => expectRefusal(cri.runtime.createContainer(request), { details }));
+    };
+    const removeSharedPod = async (): Promise<void> => {
+      const { items } = await scene.cri.runtime.listPodSandbox({});
+      for (const { id, metadata } of items) {
+        if (metadata?.name === "refusals") await scene.cri.runtime.removePodSandbox({ podSandboxId: id });
+      }
     };
 
     it("shows all layers of the image, read-only, and its programs run", async () => {
