@@ -12,6 +12,7 @@ import {
 } from "@grpc/grpc-js";
 import { type Logger, reasonOf } from "../base/index.ts";
 import { type Call, endedEarly } from "./call.ts";
+import { shownMessage } from "./shown-message.ts";
 import { RpcFault, serviceErrorOf } from "./status.ts";
 import { checkRequest } from "./wire-check.ts";
 
@@ -190,23 +191,12 @@ function begin(path: string, grpcCall: GrpcCall, { log, onCall }: ServiceOptions
   const bound = log.with({ id: randomUUID(), name: path });
   const rpc = path.slice(path.lastIndexOf("/") + 1);
   const { request } = grpcCall;
-  if (request.is === "message") bound.debug("request", { message: withoutSecrets(request.message) });
+  if (request.is === "message") bound.debug("request", { message: shownMessage(request.message) });
   const finish = (error: unknown) => {
     onCall?.({ rpc, elapsedMs: performance.now() - startMs, failed: error !== undefined });
     if (error !== undefined) bound.debug("request failed", { error: reasonOf(error) });
   };
   return { call: { signal: controller.signal, deadlineMs, log: bound } satisfies Call, finish };
-}
-
-const secretFields = new Set(["auth", "password", "identityToken", "registryToken"]);
-
-/** The message for a debug line: what the API marks as secret is left out. Costs nothing when the line is not written. */
-function withoutSecrets(message: unknown): { toJSON(): unknown } {
-  const hide = (key: string, value: unknown) => {
-    if (secretFields.has(key)) return value === undefined || value === "" ? value : "[redacted]";
-    return typeof value === "bigint" ? value.toString() : value;
-  };
-  return { toJSON: () => JSON.parse(JSON.stringify(message, hide)) };
 }
 
 function deadlineOf(deadline: Date | number): number | undefined {
