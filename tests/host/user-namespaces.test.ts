@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { chown, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { openCri } from "../support/daemon/cri.ts";
+import { eventually } from "../support/daemon/crictl.ts";
 import { defaultManager, type RuntimeName, startDaemon } from "../support/daemon/index.ts";
 import { expectNoLeaks, takeInventory } from "../support/node/index.ts";
 import { expectRefusal, leavesNothing } from "./bad-input/refusal.ts";
@@ -166,7 +167,8 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
       const shared = { ...own, pid: mode.pod };
       const container = containerWith({ linux: { securityContext: { namespaceOptions: shared } } });
       await inPod(shared, container, async (id) => {
-        assert.match(await execText(scene.cri, id, "ps"), /1 root .*pause/);
+        // until it is started, the runtime's own process is the first
+        await eventually("the pause process", async () => /1 root .*pause/.test(await execText(scene.cri, id, "ps")));
       });
     });
 
