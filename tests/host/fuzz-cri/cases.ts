@@ -10,7 +10,7 @@ export interface Case {
   readonly spoilt: readonly { readonly place: Place; readonly flaw: Flaw }[];
 }
 
-/** Calls that start programs or move images: a few of each hundred, once all of their fields have had their turn. */
+/** Calls that start programs or move images: one in thirty, once all of their fields have had their turn. */
 const slow = new Set([
   "RunPodSandbox",
   "CreateContainer",
@@ -68,7 +68,7 @@ export function spoil({ spoilt }: Case, good: Uint8Array, random: Random): Uint8
 }
 
 function anyCase(rpcs: readonly Rpc[], random: Random): Case {
-  const wanted = random.below(12) === 0;
+  const wanted = random.below(30) === 0;
   const rpc = random.pick(rpcs.filter(({ name }) => slow.has(name) === wanted));
   const places = placesOf(rpc.fields);
   if (places.length === 0 || random.below(10) === 0) return { rpc, spoilt: [] };

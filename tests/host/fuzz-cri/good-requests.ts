@@ -31,7 +31,7 @@ export interface GoodRequestOptions {
 
 /** Folders of the host that requests may name; nothing outside of them may come of one. */
 export const hostFolder = "/run/bad-input/fuzz";
-const logs = "/var/log/pods/fuzz";
+export const logFolder = "/var/log/pods";
 
 /** The bytes of a good request. */
 export function goodRequest(options: GoodRequestOptions): Uint8Array {
@@ -94,7 +94,7 @@ function partsOf({ rpc, ids, name, random, refused }: GoodRequestOptions): objec
           : random.below(3) === 0
             ? goodContainer(name)
             : fullContainer(name),
-        sandboxConfig: goodPod("fuzz", { logDirectory: logs }),
+        sandboxConfig: goodPod("fuzz", { logDirectory: logFolder }),
       };
     case "StartContainer":
     case "ContainerStats":
@@ -170,7 +170,7 @@ const noProfile = { profileType: SecurityProfile_ProfileType.Unconfined, localho
 function fullPod(name: string): PodConfig {
   return goodPod(name, {
     hostname: "fuzz",
-    logDirectory: `${logs}/${name}`,
+    logDirectory: `${logFolder}/fuzz/${name}`,
     dnsConfig: { servers: ["10.96.0.10"], searches: ["svc.cluster.local"], options: ["ndots:5"] },
     labels: { app: "fuzz" },
     annotations: { "example.org/note": "a b" },
