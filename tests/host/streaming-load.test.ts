@@ -9,7 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { flag } from "../../src/streaming/spdy/frame.ts";
 import { type ClientSide, SpdyClient } from "../../src/streaming/testing/spdy-client.ts";
 import { abuses } from "./streaming/abuse.ts";
-import { whileAsking } from "./streaming/answer-watch.ts";
+import { AnswerWatch } from "./streaming/answer-watch.ts";
 import { isFull, say } from "./streaming/full.ts";
 import { impatientSession } from "./streaming/impatient.ts";
 import { type PodServer, startPodServer } from "./streaming/pod-server.ts";
@@ -29,6 +29,7 @@ const heapSway = 96 * mebibyte;
 describe("the daemon's streaming", { timeout: isFull ? 7_200_000 : 180_000 }, () => {
   let scene: Scene;
   let server: PodServer;
+  let others: AnswerWatch;
   let attachable: string;
   let atFirst: Holdings;
   before(async () => {
@@ -37,6 +38,7 @@ describe("the daemon's streaming", { timeout: isFull ? 7_200_000 : 180_000 }, ()
     setPriority(constants.priority.PRIORITY_LOW);
     server = await startPodServer(await scene.netns());
     attachable = await scene.run({ name: "shell", command: ["sh"], more: { stdin: true, tty: true } });
+    others = await AnswerWatch.start(scene.daemon.socket);
     // What is loaded and allocated once is not to count.
     for (let round = 0; round < 20; round++) await impatientSession({ scene, attachable, port: server.ports.ipv4 });
     await nothingRuns();
@@ -44,6 +46,7 @@ describe("the daemon's streaming", { timeout: isFull ? 7_200_000 : 180_000 }, ()
   });
   after(async () => {
     await scene.crictl.do("stop", "--timeout", "0", attachable);
+    await others[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
     await scene[Symbol.asyncDispose]();
   });
@@ -54,7 +57,7 @@ describe("the daemon's streaming", { timeout: isFull ? 7_200_000 : 180_000 }, ()
   /** Does something to the daemon; then it holds as much as before. */
   async function leavesNothing(what: string, work: () => Promise<void>): Promise<void> {
     const before = scene.holdings();
-    await whileAsking(scene.daemon.socket, what, work);
+    await others.during(what, work);
     await nothingRuns();
     await eventually("no socket is left", async () => scene.holdings().sockets <= before.sockets, 60_000);
     const most = Math.max(before.descriptors, atFirst.descriptors);
