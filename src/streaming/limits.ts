@@ -43,6 +43,8 @@ export const limits = {
 
   /** How long a client may take to read the end of a session and close its side. */
   lingerMs: 5_000,
+  /** Bytes that are still read from a client that broke the rules, so that it gets to know why it is cut off. */
+  lastBytes: 1 << 20,
   /** While nothing is read from a client, since the backend does not read, it is asked this often whether it is there. */
   probeMs: 10_000,
 } as const;

@@ -10,11 +10,11 @@ import { flag } from "../../src/streaming/spdy/frame.ts";
 import { type ClientSide, SpdyClient } from "../../src/streaming/testing/spdy-client.ts";
 import { noCrictl } from "../support/daemon/crictl.ts";
 import { abuses } from "./streaming/abuse.ts";
-import { whileAsking } from "./streaming/answer-watch.ts";
+import { AnswerWatch } from "./streaming/answer-watch.ts";
 import { isFull, say } from "./streaming/full.ts";
 import { impatientSession } from "./streaming/impatient.ts";
 import { type PodServer, startPodServer } from "./streaming/pod-server.ts";
-import { eventually, Scene } from "./streaming/scene.ts";
+import { eventually, type Holdings, Scene } from "./streaming/scene.ts";
 
 const impatient = isFull ? 10_000 : 120;
 const halfClosed = isFull ? 1_000 : 40;
@@ -30,21 +30,24 @@ const heapSway = 96 * mebibyte;
 describe("the daemon's streaming", { skip: noCrictl, timeout: isFull ? 7_200_000 : 180_000 }, () => {
   let scene: Scene;
   let server: PodServer;
+  let others: AnswerWatch;
   let attachable: string;
-  let atFirst: number;
+  let atFirst: Holdings;
   before(async () => {
     scene = await Scene.start({ runtime: "crun" });
     // Clients are on other machines, and take no time from the daemon.
     setPriority(constants.priority.PRIORITY_LOW);
     server = await startPodServer(await scene.netns());
     attachable = await scene.run({ name: "shell", command: ["sh"], more: { stdin: true, tty: true } });
+    others = await AnswerWatch.start(scene.daemon.socket);
     // What is loaded and allocated once is not to count.
     for (let round = 0; round < 20; round++) await impatientSession({ scene, attachable, port: server.ports.ipv4 });
     await nothingRuns();
-    atFirst = scene.holdings().memory;
+    atFirst = scene.holdings();
   });
   after(async () => {
     await scene.crictl.do("stop", "--timeout", "0", attachable);
+    await others[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
     await scene[Symbol.asyncDispose]();
   });
@@ -55,23 +58,27 @@ describe("the daemon's streaming", { skip: noCrictl, timeout: isFull ? 7_200_000
   /** Does something to the daemon; then it holds as much as before. */
   async function leavesNothing(what: string, work: () => Promise<void>): Promise<void> {
     const before = scene.holdings();
-    await whileAsking(scene.daemon.socket, what, work);
+    await others.during(what, work);
     await nothingRuns();
-    await eventually("no descriptor is left", async () => scene.holdings().descriptors <= before.descriptors, 60_000);
+    await eventually("no socket is left", async () => scene.holdings().sockets <= before.sockets, 60_000);
+    const most = Math.max(before.descriptors, atFirst.descriptors);
+    await eventually("no descriptor is left", async () => scene.holdings().descriptors <= most, 60_000);
     await eventually("no child is left", async () => scene.holdings().children <= before.children, 60_000);
     // The heap is somewhere between these two, and comes down when garbage is collected, which those do who make some.
     await eventually(
       "memory is as at the beginning",
       async () => {
         await scene.cri.runtime.listContainers({});
-        return scene.holdings().memory < atFirst + heapSway;
+        return scene.holdings().memory < atFirst.memory + heapSway;
       },
       60_000,
     );
     const after = scene.holdings();
     const [had, has] = [before, after].map(({ memory }) => Math.round(memory / mebibyte));
     const cpu = (after.cpuSeconds - before.cpuSeconds).toFixed(1);
-    say(`${what}: ${had} MiB resident before, ${has} MiB after; ${before.descriptors} descriptors; ${cpu} s of CPU`);
+    say(
+      `${what}: ${had} MiB resident before, ${has} MiB after; ${before.descriptors} and ${after.descriptors} descriptors; ${cpu} s of CPU`,
+    );
   }
 
   async function exec(cmd: readonly string[], more: object = {}): Promise<SpdyClient> {

@@ -15,7 +15,7 @@ import { type PodServer, startPodServer } from "./streaming/pod-server.ts";
 import { eventually, Scene } from "./streaming/scene.ts";
 import { TypedAt } from "./streaming/terminal.ts";
 
-const bulkBytes = isFull ? 1 << 30 : 64 << 20;
+const bulkBytes = isFull ? 1 << 30 : 16 << 20;
 const timeout = isFull ? 3_600_000 : 240_000;
 
 for (const runtime of ["crun", "runc"] as const) {
@@ -211,34 +211,36 @@ for (const runtime of ["crun", "runc"] as const) {
       await scene.crictl.do("rm", "--force", containerId);
     });
 
-    it("gives a client that reads slowly all that the command wrote before it ended", async () => {
-      const bytes = 24 << 20;
-      const { url } = await scene.cri.runtime.exec({
-        containerId: scene.container,
-        cmd: ["sh", "-c", `head -c ${bytes} /dev/zero`],
-        stdout: true,
-      });
-      const client = await SpdyClient.connect(url);
-      const { stdout, error } = await client.openCommand("stdout");
-      client.socket.pause();
-      await eventually("the command writes", async () => scene.commands().length > 0);
-      // It ends with its last bytes in the pipe and in the daemon, which hold more than this together.
-      const heldBack = 256 << 10;
-      while (lengthOf(stdout?.chunks) < bytes - heldBack) {
-        client.socket.resume();
-        await once(client.socket, "data");
+    if (runtime === "crun") {
+      it("gives a client that reads slowly all that the command wrote before it ended", async () => {
+        const bytes = 24 << 20;
+        const { url } = await scene.cri.runtime.exec({
+          containerId: scene.container,
+          cmd: ["sh", "-c", `head -c ${bytes} /dev/zero`],
+          stdout: true,
+        });
+        const client = await SpdyClient.connect(url);
+        const { stdout, error } = await client.openCommand("stdout");
         client.socket.pause();
-      }
-      await eventually("the command ends", async () => scene.commands().length === 0);
-      assert.ok(lengthOf(stdout?.chunks) < bytes, "there is more to come");
-      // Much longer than the daemon waits for more of a command that has ended.
-      await new Promise((resolve) => setTimeout(resolve, 2_500));
-      client.socket.resume();
-      await error?.ended;
-      assert.equal(lengthOf(stdout?.chunks), bytes);
-      assert.match(error?.text() ?? "", /"status":"Success"/);
-      await client.closed;
-    });
+        await eventually("the command writes", async () => scene.commands().length > 0);
+        // It ends with its last bytes in the pipe and in the daemon, which hold more than this together.
+        const heldBack = 256 << 10;
+        while (lengthOf(stdout?.chunks) < bytes - heldBack) {
+          client.socket.resume();
+          await once(client.socket, "data");
+          client.socket.pause();
+        }
+        await eventually("the command ends", async () => scene.commands().length === 0);
+        assert.ok(lengthOf(stdout?.chunks) < bytes, "there is more to come");
+        // Much longer than the daemon waits for more of a command that has ended.
+        await new Promise((resolve) => setTimeout(resolve, 2_500));
+        client.socket.resume();
+        await error?.ended;
+        assert.equal(lengthOf(stdout?.chunks), bytes);
+        assert.match(error?.text() ?? "", /"status":"Success"/);
+        await client.closed;
+      });
+    }
 
     it("answers a command's end although a child of it keeps the output open", async () => {
       const { url } = await scene.cri.runtime.exec({

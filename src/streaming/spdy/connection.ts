@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { Fault, reasonOf, withStep } from "../../base/index.ts";
+import { Fault, isFault, reasonOf, withStep } from "../../base/index.ts";
 import { Holding } from "../holding.ts";
 import { IdleTimer } from "../idle-timer.ts";
 import { limits } from "../limits.ts";
@@ -59,6 +59,7 @@ export class SpdyConnection {
   readonly #idle: IdleTimer;
   readonly #closing = new AbortController();
   #lastStreamId = 0;
+  #discardedBytes = 0;
   #isFinishing = false;
   #linger: NodeJS.Timeout | undefined;
 
@@ -124,7 +125,10 @@ export class SpdyConnection {
       // Without the option the loop would destroy the connection at the client's end, with what it has still to get.
       for await (const chunk of this.#io.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         this.#idle.touch();
-        if (this.#isFinishing || this.signal.aborted) continue;
+        if (this.#isFinishing || this.signal.aborted) {
+          this.#discard(chunk.length);
+          continue;
+        }
         this.#reader.add(chunk);
         await this.#readFrames().catch((error) => this.close(withStep("SPDY", error)));
       }
@@ -139,6 +143,13 @@ export class SpdyConnection {
       this.#io.destroy();
     }
     return this.signal.reason;
+  }
+
+  /** A client that broke the rules is not listened to for as long as it likes. */
+  #discard(bytes: number): void {
+    this.#discardedBytes += bytes;
+    const brokeRules = isFault(this.signal.reason, "invalid");
+    if (brokeRules && this.#discardedBytes > limits.lastBytes) this.#io.destroy();
   }
 
   async #readFrames(): Promise<void> {

@@ -81,6 +81,16 @@ describe("a SPDY client that breaks the rules is cut off", { timeout: 30_000 }, 
     await assertCutOff(served, /too many control frames/);
   });
 
+  it("and is not listened to any longer, however much it sends", async () => {
+    await using served = await begin();
+    const { client } = served;
+    client.write(windowUpdateFrame(0, 0x7fffffff));
+    const sent = await client.flood(Buffer.alloc(1 << 20), 256 << 20);
+    assert.ok(sent < 64 << 20, `${sent >> 20} MiB were taken`);
+    await client.closed;
+    served.played.exit(0);
+  });
+
   it("with floods of pings, unknown frames, empty data and resets of nothing", async () => {
     for (const frame of [
       pingFrame(1),

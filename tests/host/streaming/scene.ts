@@ -99,7 +99,9 @@ async function runContainer(crictl: Crictl, pod: string, podFile: string, contai
 
 /** What a process holds. */
 export interface Holdings {
+  /** All of them: a worker thread that is not needed for a while gives back the dozen that it has. */
   readonly descriptors: number;
+  readonly sockets: number;
   readonly children: number;
   /** Resident bytes. */
   readonly memory: number;
@@ -110,10 +112,12 @@ export interface Holdings {
 export function holdingsOf(pid: number): Holdings {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  const descriptors = readdirSync(`/proc/${pid}/fd`);
   const [user = 0, system = 0] = statOf(pid).slice(11, 13).map(Number);
   return {
     cpuSeconds: (user + system) / 100,
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    descriptors: descriptors.length,
+    sockets: descriptors.filter((fd) => linkOf(`/proc/${pid}/fd/${fd}`)?.startsWith("socket:")).length,
     children: children.split(" ").filter(Boolean).length,
     memory: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024,
   };
@@ -132,16 +136,16 @@ function commandsBeside(pid: number): readonly string[] {
 
 /** Those that share the PID namespace of a process. */
 function processesBeside(pid: number): readonly number[] {
-  const wanted = namespaceOf(pid);
+  const wanted = linkOf(`/proc/${pid}/ns/pid`);
   const pids = readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
-  return pids.filter((other) => other !== pid && namespaceOf(other) === wanted);
+  return pids.filter((other) => other !== pid && linkOf(`/proc/${other}/ns/pid`) === wanted);
 }
 
-function namespaceOf(pid: number): string | undefined {
+function linkOf(path: string): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/ns/pid`);
+    return readlinkSync(path);
   } catch {
-    return undefined; // it has just ended
+    return undefined; // it has just gone
   }
 }
 
