@@ -2,6 +2,7 @@
  * npm run bench:streams     streams of crio-ts and of containerd, in turn
  *   --rounds N              measurements of each kind (default 5); their median counts
  *   --mib N                 MiB of each transfer (default 512)
+ *   --only WORDS            only the lines of the table that hold these words, such as "port-forward" or "crun"
  */
 import { parseArgs } from "node:util";
 import { runInNode } from "../support/node/index.ts";
@@ -9,7 +10,11 @@ import { nodeBinary } from "../support/paths.ts";
 import { containerdPackage, packageTarget } from "./streams/containerd-package.ts";
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "5" }, mib: { type: "string", default: "512" } },
+  options: {
+    rounds: { type: "string", default: "5" },
+    mib: { type: "string", default: "512" },
+    only: { type: "string", default: "" },
+  },
 });
 const containerd = await containerdPackage();
 if (containerd.is === "missing")
@@ -22,6 +27,7 @@ const { code } = await runInNode({
     "tests/bench/streams/inside.ts",
     values.rounds,
     values.mib,
+    values.only,
   ],
   shares: containerd.is === "there" ? [{ source: containerd.path, target: packageTarget }] : [],
   timeoutMs: 3_600_000,

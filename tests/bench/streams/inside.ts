@@ -4,7 +4,8 @@ import { startContainerd } from "./containerd.ts";
 import { execOverSpdy, execOverWebSocket, firstByteMs, portForward, type Transfer } from "./measure.ts";
 import { type Subject, subject } from "./subject.ts";
 
-const [rounds = 5, mib = 512] = process.argv.slice(2).map(Number);
+const [rounds = 5, mib = 512] = process.argv.slice(2, 4).map(Number);
+const only = process.argv[4] ?? "";
 const bytes = mib << 20;
 const firstBytes = rounds * 8;
 
@@ -22,9 +23,11 @@ for (const runtime of ["runc", "crun"]) {
   await using theirs = containerd === undefined ? undefined : await subject("containerd", containerd.socket, runtime);
   const subjects: readonly Subject[] = theirs === undefined ? [ours] : [ours, theirs];
   for (const [name, transfer] of transfers) {
+    if (!`${name}, ${runtime}`.includes(only)) continue;
     const rates = await inTurn(subjects, rounds, (each) => transfer(each, bytes));
     lines.push(line(`${name}, ${runtime}`, "MB/s", rates, 0));
   }
+  if (!`exec to first byte, ${runtime}`.includes(only)) continue;
   const times = await inTurn(subjects, firstBytes, firstByteMs);
   lines.push(line(`exec to first byte, ${runtime}`, "ms", times, 1));
 }
