@@ -6,5 +6,4 @@ export { KeyedLock } from "./keyed-lock.ts";
 export { createLogger, isLogged, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export { Places } from "./places.ts";
 export { deadline, untilAborted } from "./signal.ts";
-export { Turns } from "./turns.ts";
 export { Undo } from "./undo.ts";

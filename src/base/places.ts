@@ -7,8 +7,8 @@ export class Places {
     this.#free = count;
   }
 
-  /** Resolves with the way to give the place back. Rejects with the signal's reason when it aborts first. */
-  async take(signal: AbortSignal | undefined): Promise<() => void> {
+  /** Resolves with the way to give the place back, idempotent. Rejects with the signal's reason when it aborts first. */
+  async take(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free--;
     else await this.#turn(signal);

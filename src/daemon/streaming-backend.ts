@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { reasonOf, Turns, untilAborted } from "../base/index.ts";
+import { Places, reasonOf, untilAborted } from "../base/index.ts";
 import {
   attachToContainer,
   type ContainerAttachment,
@@ -28,7 +28,7 @@ const detachKeys = Buffer.from([0x10, 0x11]);
 
 /** What the streaming server does in containers and pods. */
 export function streamingBackend(deps: PodDeps): StreamingBackend {
-  const starts = new Turns(Math.max(leastStartsAtOnce, availableParallelism()));
+  const starts = new Places(Math.max(leastStartsAtOnce, availableParallelism()));
   return {
     async exec({ containerId, command, tty, stdin }, session) {
       const container = await refreshContainer(deps, findContainer(deps, containerId), session.signal);
@@ -75,7 +75,7 @@ export function streamingBackend(deps: PodDeps): StreamingBackend {
 }
 
 /** Starts a command when it is its turn, which is over when it has started. */
-async function inTurn(starts: Turns, signal: AbortSignal, start: () => Promise<ExecSession>): Promise<ExecSession> {
+async function inTurn(starts: Places, signal: AbortSignal, start: () => Promise<ExecSession>): Promise<ExecSession> {
   const giveBack = await starts.take(signal);
   const timer = setTimeout(giveBack, longestTurnMs);
   const over = () => {

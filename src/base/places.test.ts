@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as later } from "node:timers/promises";
-import { Turns } from "./turns.ts";
+import { Places } from "./places.ts";
 
-describe("Turns", () => {
+describe("Places", () => {
   it("are taken by so many at once, in the order in which they came", async () => {
-    const turns = new Turns(2);
+    const places = new Places(2);
     const order: number[] = [];
-    const give = await Promise.all([0, 1].map(() => turns.take()));
+    const give = await Promise.all([0, 1].map(() => places.take()));
     const waiting = [2, 3, 4].map(async (number) => {
-      const release = await turns.take();
+      const release = await places.take();
       order.push(number);
       return release;
     });
@@ -26,16 +26,16 @@ describe("Turns", () => {
   });
 
   it("are not kept for somebody who has left", async () => {
-    const turns = new Turns(1);
-    const release = await turns.take();
+    const places = new Places(1);
+    const release = await places.take();
     const controller = new AbortController();
-    const leaving = turns.take(controller.signal);
-    const staying = turns.take();
+    const leaving = places.take(controller.signal);
+    const staying = places.take();
     controller.abort(new Error("gone"));
     await assert.rejects(leaving, /gone/);
-    await assert.rejects(turns.take(controller.signal), /gone/);
+    await assert.rejects(places.take(controller.signal), /gone/);
     release();
     (await staying)();
-    (await turns.take())();
+    (await places.take())();
   });
 });
