@@ -69,6 +69,8 @@ export interface HostFacts {
 export interface ContainerOptions {
   readonly exitsDir: string;
   readonly attachDir: string;
+  /** In memory; for the files of commands while they are started. */
+  readonly execDir: string;
   readonly namespacesDir: string;
   readonly logDir: string;
   readonly logLevel: () => string;

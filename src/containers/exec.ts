@@ -25,6 +25,7 @@ export async function execInContainer(
     id: record.id,
     process: { ...spec.process, args: command.args, terminal: command.tty },
     stdin: command.stdin,
+    execDir: deps.options.execDir,
     ...(record.runtimePath === "" ? {} : { runtimePath: record.runtimePath }),
     ...(command.signal === undefined ? {} : { signal: command.signal }),
   });

@@ -13,7 +13,7 @@ import {
   terminalOf,
 } from "../../host/index.ts";
 import { type Process, runtimeJson } from "../../oci/index.ts";
-import { makeExecDirectory } from "../exec-directory.ts";
+import { makeExecDirectory, writeExecFiles } from "../exec-directory.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
 import { execPid, killExec, startedPid } from "../kill-exec.ts";
 
@@ -30,6 +30,8 @@ export interface ExecOptions {
   /** The container's process with `args` and `terminal` replaced. */
   readonly process: Process;
   readonly stdin: boolean;
+  /** A directory in memory for the files of execs without a terminal. */
+  readonly execDir: string;
   /** Another runtime program than the handler's. */
   readonly runtimePath?: string;
   readonly signal?: AbortSignal;
@@ -57,12 +59,11 @@ export type ExecIo =
  * session's stderr says.
  */
 export async function startExec(handler: RuntimeHandler, options: ExecOptions): Promise<ExecSession> {
+  if (options.process.terminal !== true) return startWithPipes(handler, options);
   const dir = await makeExecDirectory();
   try {
     await writeFile(join(dir, "process.json"), runtimeJson(options.process), { mode: 0o600 });
-    return options.process.terminal === true
-      ? await startWithTerminal(handler, options, dir)
-      : startWithPipes(handler, options, dir);
+    return await startWithTerminal(handler, options, dir);
   } catch (error) {
     await forget(dir);
     throw error;
@@ -73,16 +74,22 @@ export async function startExec(handler: RuntimeHandler, options: ExecOptions): 
  * The runtime gives our pipes to the process and ends: nothing stands between us and the command, and a child that keeps the pipes
  * open holds up no runtime (runc copies, and waits for their end). The process becomes our child, since the daemon is a subreaper.
  */
-function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: string): ExecSession {
+function startWithPipes(handler: RuntimeHandler, options: ExecOptions): ExecSession {
+  const { dir, processFile } = writeExecFiles(options.execDir, runtimeJson(options.process));
   const pidFile = join(dir, "pid");
-  const program = startProgram(
-    options.runtimePath ?? handler.path,
-    [
-      ...[...execArgs(handler), "--detach", "--pid-file", pidFile],
-      ...["--process", join(dir, "process.json"), options.id],
-    ],
-    { env: runtimeEnv(handler), stdio: [options.stdin ? "write" : "null", "read", "read"], newSession: true },
-  );
+  let program: StartedProgram;
+  try {
+    const args = [...execArgs(handler), "--detach", "--pid-file", pidFile, "--process", processFile, options.id];
+    const stdio = [options.stdin ? "write" : "null", "read", "read"] as const;
+    program = startProgram(options.runtimePath ?? handler.path, args, {
+      env: runtimeEnv(handler),
+      stdio,
+      newSession: true,
+    });
+  } catch (error) {
+    void forget(dir);
+    throw error;
+  }
   const [stdin, stdout, stderr] = program.stdio;
   if (stdout === undefined || stderr === undefined) throw new Fault("failed", "the runtime has no pipes");
   let hasEnded = false;
