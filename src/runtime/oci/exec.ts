@@ -2,7 +2,7 @@ import { rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { Fault, reasonOf } from "../../base/index.ts";
+import { deadline, Fault, reasonOf } from "../../base/index.ts";
 import {
   adoptOrphan,
   type ExitStatus,
@@ -15,11 +15,13 @@ import {
 import { type Process, runtimeJson } from "../../oci/index.ts";
 import { makeExecDirectory, writeExecFiles } from "../exec-directory.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
-import { execPid, killExec, startedPid } from "../kill-exec.ts";
+import { execPid, killExec, killExecSession, startedPid } from "../kill-exec.ts";
 
 /** How long a runtime may take to start a process in a container. */
 const startTimeoutMs = 60_000;
 const keptWords = 4096;
+/** How long a command that was killed may take to end, before it is left to whoever reaps orphans. */
+const endMs = 2_000;
 /** How long a terminal that a runtime has sent may take to be received. */
 const handOverMs = 100;
 /** How long the terminal of a command that did not start may take to be over. */
@@ -41,11 +43,13 @@ export interface ExecOptions {
 export interface ExecSession extends AsyncDisposable {
   readonly io: ExecIo;
   /** Settles when the runtime has done its part, well or not. */
-  readonly started: Promise<unknown>;
+  readonly started: Promise<ExitStatus>;
   /** How the process ended. */
   readonly exited: Promise<ExitStatus>;
   /** Kills the process. */
   kill(): void;
+  /** Kills the process with its whole session, or the runtime that is about to start it, and waits for that two seconds at most. */
+  endAll(): Promise<void>;
 }
 
 /** With a terminal there is one stream each way, otherwise the usual three. */
@@ -105,6 +109,7 @@ function startWithPipes(handler: RuntimeHandler, options: ExecOptions): ExecSess
     started: program.exited,
     exited,
     kill: () => void kill(),
+    endAll: () => endSession(program, pidFile),
     async [Symbol.asyncDispose]() {
       await kill();
       for (const stream of [stdin, stdout, stderr]) stream?.destroy();
@@ -126,6 +131,16 @@ async function exitOf(program: StartedProgram, pidFile: string): Promise<ExitSta
 async function killBoth(program: StartedProgram, pidFile: string): Promise<void> {
   killExec(await startedPid(program, pidFile));
   program.kill(9);
+}
+
+async function endSession(program: StartedProgram, pidFile: string): Promise<void> {
+  const pid = await startedPid(program, pidFile);
+  program.kill(9);
+  if (pid === undefined) return;
+  await killExecSession(pid);
+  using limit = deadline(endMs, "the end of a killed command");
+  // A zombie is still seen by the container. Where it cannot be waited for, it is no child of ours, or not dead yet.
+  await adoptOrphan(pid, { signal: limit }).catch(() => {});
 }
 
 /** The runtime hands over the terminal's master side and ends, so that resizing works with every runtime. */
@@ -168,9 +183,10 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
     };
     return {
       io: { is: "terminal", terminal },
-      started: ended,
+      started: program.exited,
       exited,
       kill,
+      endAll: () => endSession(program, pidFile),
       async [Symbol.asyncDispose]() {
         kill();
         terminal.close();
