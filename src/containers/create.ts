@@ -17,6 +17,7 @@ import { type Gathered, gatherFacts, type Mounted } from "./gather.ts";
 import { mountImages } from "./image-mounts.ts";
 import { prepareLog } from "./log-path.ts";
 import { containerName } from "./names.ts";
+import { monitorPlacer } from "./place-monitor.ts";
 import { type ContainerPlan, planContainer } from "./plan.ts";
 import { releaseProcesses } from "./release.ts";
 import { undoCreation } from "./undo-creation.ts";
@@ -192,13 +193,7 @@ async function createInRuntime(deps: ContainerDeps, plan: ContainerPlan, contain
     logLevel: deps.options.logLevel(),
     noPivot: deps.options.noPivot,
     ...(record.runtimePath === "" ? {} : { runtimePath: record.runtimePath }),
-    placeMonitor: (pid) =>
-      deps.cgroups.placeMonitor({
-        pid,
-        containerId: record.id,
-        parent: pod.record.cgroupParent,
-        monitorCgroup: handler.monitor.cgroup,
-      }),
+    placeMonitor: monitorPlacer(deps, { id: record.id, pod: pod.record, handler }),
   });
   return {
     ...container,

@@ -8,6 +8,7 @@ import type { Containers, Creations, Events, Names, Pods } from "../state/index.
 import type { Store } from "../storage/index.ts";
 import type { ImageMounts } from "./image-mounts.ts";
 import type { Stopping } from "./stopping.ts";
+import type { Workload } from "./workloads.ts";
 
 /** What the operations on containers work with. */
 export interface ContainerDeps {
@@ -83,6 +84,11 @@ export interface ContainerOptions {
   readonly defaultEnv: readonly string[];
   readonly defaultUlimits: readonly Ulimit[];
   readonly additionalDevices: readonly DeviceOption[];
+  /** Devices of the host that pods may ask for by annotation. */
+  readonly allowedDevices: readonly string[];
+  readonly workloads: readonly Workload[];
+  /** CPUs for infra containers and monitors, as a list such as `0-3,8`, or "". */
+  readonly infraCpuset: string;
   readonly bindMountPrefix: string;
   readonly absentMountSourcesToReject: readonly string[];
   /** A mounts.conf in place of the usual ones, or "". */

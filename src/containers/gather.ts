@@ -16,11 +16,14 @@ import {
   injectedGomaxprocs,
   type NamespacesPlan,
   type NamespaceUse,
+  parseAnnotatedDevices,
   parseUmask,
+  parseUnified,
   pidNamespace,
   planMounts,
   processCwd,
   processEnv,
+  type ResourcesPlan,
 } from "../spec/index.ts";
 import { type Container, isLive, type PodNamespaces, statusWord, type Volume } from "../state/index.ts";
 import { defaultMounts } from "./default-mounts.ts";
@@ -36,6 +39,7 @@ import { timeZoneMounts } from "./time-zone.ts";
 import { generatedUserFiles, readUserFiles } from "./user-files.ts";
 import { hostOwner, hostRoot, requireMapped, userNamespacePlan } from "./user-namespace.ts";
 import { volumeMounts } from "./volumes.ts";
+import { resourcesOfWorkload } from "./workloads.ts";
 
 /** All that the spec needs, with nothing left to look up. */
 export interface Gathered {
@@ -194,6 +198,7 @@ export async function gatherFacts(
         ...(config.resources === undefined ? {} : { requested: config.resources }),
         minMemoryBytes: handler.minMemoryBytes,
         pidsLimit: deps.options.pidsLimit,
+        ...annotatedResources(deps, plan),
       },
       cgroupsPath: deps.cgroups.containerPath(pod.record.cgroupParent, plan.id),
       namespaces: namespacesPlan(deps, plan),
@@ -201,16 +206,39 @@ export async function gatherFacts(
   };
 }
 
-async function devicesPlan(deps: ContainerDeps, { config, handler }: ContainerPlan): Promise<DevicesPlan> {
+/** What the pod's annotations say of the limits of this container. */
+function annotatedResources(
+  { options }: ContainerDeps,
+  { pod, config }: ContainerPlan,
+): Pick<ResourcesPlan, "unified" | "workload"> {
+  const { annotations } = pod.record;
+  const { name } = config.metadata;
+  // The label is what the kubelet sets; crictl sets none.
+  const unified = featureValue(
+    annotations,
+    featureAnnotation.unifiedCgroup,
+    config.labels["io.kubernetes.container.name"] ?? name,
+  );
+  const workload = resourcesOfWorkload(options.workloads, annotations, name);
+  return {
+    ...(unified === undefined ? {} : { unified: parseUnified(unified) }),
+    ...(workload === undefined ? {} : { workload }),
+  };
+}
+
+async function devicesPlan(deps: ContainerDeps, { config, handler, pod }: ContainerPlan): Promise<DevicesPlan> {
+  const annotated = featureValue(pod.record.annotations, featureAnnotation.devices) ?? "";
   const { privileged, runAsUser, runAsGroup } = config.security;
   const withHostDevices = privileged && !handler.privilegedWithoutHostDevices;
   return {
     configured: await Promise.all(
-      deps.options.additionalDevices.map(async (device) => ({
-        node: await deviceNode(device.hostPath),
-        containerPath: device.containerPath,
-        permissions: device.permissions,
-      })),
+      [...deps.options.additionalDevices, ...parseAnnotatedDevices(annotated, deps.options.allowedDevices)].map(
+        async (device) => ({
+          node: await deviceNode(device.hostPath),
+          containerPath: device.containerPath,
+          permissions: device.permissions,
+        }),
+      ),
     ),
     hostDevices: withHostDevices ? await devicesBelow("/dev") : [],
     privilegedWithoutHostDevices: handler.privilegedWithoutHostDevices,

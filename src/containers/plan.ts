@@ -9,6 +9,7 @@ import type { ContainerDeps } from "./deps.ts";
 import { findMountImages } from "./image-mounts.ts";
 import { checkLabels } from "./labels.ts";
 import { type LogPlace, logPlaceOf } from "./log-path.ts";
+import { allowedAnnotations, workloadOf } from "./workloads.ts";
 
 /** All that is decided of a container before anything is acquired. */
 export interface ContainerPlan {
@@ -65,7 +66,10 @@ export async function planContainer(
     pod,
     config,
     handler,
-    annotations: filterAnnotations(config.annotations, handler.allowedAnnotations),
+    annotations: filterAnnotations(
+      config.annotations,
+      allowedAnnotations(handler, workloadOf(deps.options.workloads, pod.record.annotations)),
+    ),
     image,
     mountImages,
     createdAtNs: deps.clock.nowNs(),

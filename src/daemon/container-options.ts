@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
-import { type Config, parseDevice, parseUlimit } from "../config/index.ts";
-import type { ContainerDeps } from "../containers/index.ts";
+import { type Config, parseDevice, parseUlimit, type Workload as WorkloadConfig } from "../config/index.ts";
+import type { ContainerDeps, Workload } from "../containers/index.ts";
 import { loadSeccompProfile, type SeccompProfile } from "../security/index.ts";
 
 /** The daemon's options that containers depend on. */
@@ -26,6 +26,9 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
       containerPath: destination,
       permissions,
     })),
+    allowedDevices: runtime.allowedDevices,
+    workloads: [...config.workloads.values()].map(workloadFrom),
+    infraCpuset: runtime.infraCtrCpuset,
     bindMountPrefix: runtime.bindMountPrefix,
     absentMountSourcesToReject: runtime.absentMountSourcesToReject,
     defaultMountsFile: runtime.defaultMountsFile,
@@ -38,6 +41,11 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
     deviceOwnershipFromSecurityContext: runtime.deviceOwnershipFromSecurityContext,
     hostNetworkDisableSelinux: runtime.hostnetworkDisableSelinux,
   };
+}
+
+function workloadFrom(workload: WorkloadConfig): Workload {
+  const { cpuset = "", cpushares = 0n, cpuquota = 0n, cpuperiod = 0n } = workload.resources ?? {};
+  return { ...workload, resources: { cpuset, cpushares, cpuquota, cpuperiod } };
 }
 
 /** The profiles that are configured to stand for RuntimeDefault. A missing one of the node counts as not configured. */

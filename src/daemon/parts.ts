@@ -156,7 +156,6 @@ function podOptions(live: Live): PodDeps["podOptions"] {
     pauseImage: () => live.current.config.image.pauseImage,
     pauseCommand: () => live.current.config.image.pauseCommand,
     defaultSysctls: config.runtime.defaultSysctls.map(parseSysctl).map(({ key, value }) => [key, value]),
-    infraCpuset: config.runtime.infraCtrCpuset,
     podEvents: config.runtime.enablePodEvents,
   };
 }

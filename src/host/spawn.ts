@@ -1,4 +1,5 @@
 import { Fault } from "../base/index.ts";
+import { onCpus } from "./cpu-affinity.ts";
 import { libc } from "./libc.ts";
 import { checked, close, failed, kernel } from "./syscalls.ts";
 
@@ -21,6 +22,8 @@ export interface SpawnPlan {
   /** By the child's descriptor: one of ours to copy, or /dev/null. */
   readonly descriptors: readonly (number | "null")[];
   readonly group: "ours" | "own" | "own session";
+  /** The CPUs that it may run on, and all that it starts; none: wherever we may. */
+  readonly cpus: readonly number[];
 }
 
 /**
@@ -43,11 +46,10 @@ export function spawn(plan: SpawnPlan): number {
       ok(libc().posix_spawn_file_actions_addchdir_np(actions, plainText(plan.cwd)), "posix_spawn chdir");
     }
     const pid = Buffer.alloc(4);
-    ok(
+    const errno = onCpus(plan.cpus, () =>
       libc().posix_spawn(pid, plainText(plan.path), actions, attributes, [...argv, null], [...envp, null]),
-      "posix_spawn",
-      plan.path,
     );
+    ok(errno, "posix_spawn", plan.path);
     return pid.readInt32LE(0);
   } finally {
     libc().posix_spawn_file_actions_destroy(actions);

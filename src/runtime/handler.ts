@@ -20,6 +20,8 @@ export interface RuntimeHandler {
   /** Path of this handler's own default seccomp profile, or "". */
   readonly seccompProfile: string;
   readonly features: RuntimeFeatures;
+  /** The CPUs that the runtime and its monitors run on (`infra_ctr_cpuset`); none: any. */
+  readonly programCpus: readonly number[];
 }
 
 /** The conmon that watches a handler's containers. */

@@ -169,7 +169,6 @@ export const runtimeOptions = {
   allowed_devices: list(["/dev/fuse", "/dev/net/tun"], {
     flag: "allowed-devices",
     env: ["CONTAINER_ALLOWED_DEVICES"],
-    notYet: "the annotation devices.crio.io gives no devices",
     doc: `Devices that pods may ask for with the annotation "devices.crio.io".`,
   }),
   additional_devices: list([], {
@@ -307,7 +306,6 @@ export const runtimeOptions = {
     flag: "infra-ctr-cpuset",
     env: ["CONTAINER_INFRA_CTR_CPUSET"],
     check: parses(parseCpuset),
-    notYet: "it is for infra containers alone; the programs that the daemon starts run on all CPUs",
     doc: `CPUs for infra containers and for the programs the daemon starts, as a list such as "0-3,8". Empty sets none.`,
   }),
   shared_cpuset: text("", {

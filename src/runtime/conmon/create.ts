@@ -78,6 +78,7 @@ export async function createUnderConmon(
     env: { ...runtimeEnv(handler), _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
     stdio: ["null", "null", "read", "socket", "socket"],
     newProcessGroup: true,
+    cpus: handler.programCpus,
   });
   const [, , stderr, sync, start] = conmon.stdio;
   if (stderr === undefined || sync === undefined || start === undefined)

@@ -81,7 +81,12 @@ function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: stri
       ...[...execArgs(handler), "--detach", "--pid-file", pidFile],
       ...["--process", join(dir, "process.json"), options.id],
     ],
-    { env: runtimeEnv(handler), stdio: [options.stdin ? "write" : "null", "read", "read"], newSession: true },
+    {
+      env: runtimeEnv(handler),
+      stdio: [options.stdin ? "write" : "null", "read", "read"],
+      newSession: true,
+      cpus: handler.programCpus,
+    },
   );
   const [stdin, stdout, stderr] = program.stdio;
   if (stdout === undefined || stderr === undefined) throw new Fault("failed", "the runtime has no pipes");
@@ -131,7 +136,7 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
       ...[...execArgs(handler), "--detach", "--pid-file", pidFile, "--console-socket", socket.path],
       ...["--process", join(dir, "process.json"), options.id],
     ],
-    { env: runtimeEnv(handler), stdio: ["null", "null", "read"], newSession: true },
+    { env: runtimeEnv(handler), stdio: ["null", "null", "read"], newSession: true, cpus: handler.programCpus },
   );
   const failed = new AbortController();
   const words = lastWords(program.stdio[2]);
