@@ -1,6 +1,6 @@
 import { Fault, newId, reasonOf, Undo } from "../base/index.ts";
 import { createUnderConmon } from "../runtime/index.ts";
-import { buildContainerSpec, systemdAnnotations } from "../spec/index.ts";
+import { buildContainerSpec, specWithCdi, systemdAnnotations } from "../spec/index.ts";
 import {
   type Container,
   type ContainerRecord,
@@ -155,7 +155,7 @@ async function build(plan: ContainerPlan, gathered: Gathered): Promise<Container
     podIps: pod.ips,
     seccompProfile: gathered.seccompRef,
   });
-  const spec = buildContainerSpec({
+  const built = buildContainerSpec({
     ...gathered.spec,
     annotations: {
       pod: pod.record.annotations,
@@ -165,6 +165,7 @@ async function build(plan: ContainerPlan, gathered: Gathered): Promise<Container
       crio: { ...ours, ...systemdAnnotationsFor(plan) },
     },
   });
+  const spec = specWithCdi(built, gathered.cdi);
   await writeSpec(record, spec);
   return { record, spec, state: { is: "created" } };
 }

@@ -13,7 +13,9 @@ import {
   type CommandPlan,
   type ContainerSpecPlan,
   type DevicesPlan,
+  hooksFor,
   injectedGomaxprocs,
+  type KnownCdiEdits,
   type NamespacesPlan,
   type NamespaceUse,
   parseAnnotatedDevices,
@@ -21,6 +23,7 @@ import {
   parseUnified,
   pidNamespace,
   planMounts,
+  processArgs,
   processCwd,
   processEnv,
   type ResourcesPlan,
@@ -46,6 +49,8 @@ export interface Gathered {
   readonly rootfs: string;
   readonly volumes: readonly Volume[];
   readonly seccompRef: string;
+  /** What CDI devices change of the spec that is built. */
+  readonly cdi: readonly KnownCdiEdits[];
   readonly spec: Omit<ContainerSpecPlan, "annotations">;
 }
 
@@ -131,10 +136,16 @@ export async function gatherFacts(
   const hasOwnUsers = config.mounts.some(({ containerPath }) => /^\/etc(\/passwd)?\/?$/.test(containerPath));
   const env = processEnv(command, pod.record.hostname);
   const readonly = security.readonlyRootfs || deps.options.readOnly;
+  const hooks = hooksFor(await deps.hooks.rules(), {
+    annotations: { ...plan.annotations, ...pod.record.annotations },
+    program: processArgs(command)[0] ?? "",
+    hasBindMounts: config.mounts.length > 0,
+  });
   return {
     rootfs,
     volumes: requested.volumes,
     seccompRef: seccomp.ref,
+    cdi: await deps.cdi.editsFor({ names: config.cdiDevices, annotations: plan.annotations }, deps.options.cdiSpecDirs),
     spec: {
       id: plan.id,
       host: deps.host.spec,
@@ -202,6 +213,7 @@ export async function gatherFacts(
       },
       cgroupsPath: deps.cgroups.containerPath(pod.record.cgroupParent, plan.id),
       namespaces: namespacesPlan(deps, plan),
+      ...(hooks === undefined ? {} : { hooks }),
     },
   };
 }

@@ -1,5 +1,6 @@
 export { mapAtOnce } from "./at-once.ts";
 export { attachToContainer, type ContainerAttachment } from "./attach.ts";
+export { CdiDevices } from "./cdi-devices.ts";
 export { type CpuUsage, cpuUsage, readCgroup } from "./cgroup-usage.ts";
 export type {
   CapabilityChange,
@@ -14,6 +15,7 @@ export type { ContainerDeps, ContainerOptions, DeviceOption, Handlers, HostFacts
 export { type ExecCommand, execInContainer, requireLive } from "./exec.ts";
 export { execSyncInContainer } from "./exec-sync.ts";
 export { findContainer } from "./find.ts";
+export { HookDirectories } from "./hook-directories.ts";
 export { ImageMounts } from "./image-mounts.ts";
 export { checkLabels } from "./labels.ts";
 export { caughtUp, type Loaded, loadContainer } from "./load.ts";

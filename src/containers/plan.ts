@@ -53,9 +53,6 @@ export async function planContainer(
     throw new Fault("denied", "no privileged container allowed in sandbox");
   }
   checkLabels(config.labels);
-  if (config.cdiDevices.length > 0) {
-    throw new Fault("unimplemented", `CDI devices are not supported yet: ${config.cdiDevices.join(", ")}`);
-  }
   const handler = deps.handlers.get(pod.record.runtimeHandler);
   const image = await plannedImage(deps, config.image);
   const mountImages = await findMountImages(deps.images, config.mounts);

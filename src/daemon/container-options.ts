@@ -27,6 +27,7 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
       permissions,
     })),
     allowedDevices: runtime.allowedDevices,
+    cdiSpecDirs: runtime.cdiSpecDirs,
     workloads: [...config.workloads.values()].map(workloadFrom),
     infraCpuset: runtime.infraCtrCpuset,
     bindMountPrefix: runtime.bindMountPrefix,
