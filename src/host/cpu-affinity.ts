@@ -1,4 +1,5 @@
-import { Fault, reasonOf } from "../base/index.ts";
+import { readdir } from "node:fs/promises";
+import { errnoOf, Fault, reasonOf } from "../base/index.ts";
 import { libc } from "./libc.ts";
 import { checked } from "./syscalls.ts";
 
@@ -18,6 +19,18 @@ export function onCpus<T>(cpus: readonly number[], start: () => T): T {
     return start();
   } finally {
     checked(libc().sched_setaffinity(0, maskBytes, before), "sched_setaffinity");
+  }
+}
+
+/** Lets a process, all its threads, run on every CPU that its cgroup has, whatever it was started on. Nothing when it has ended. */
+export async function onAllCpus(pid: number): Promise<void> {
+  const all = Buffer.alloc(maskBytes, 0xff);
+  try {
+    for (const thread of await readdir(`/proc/${pid}/task`)) {
+      checked(libc().sched_setaffinity(Number(thread), maskBytes, all), "sched_setaffinity");
+    }
+  } catch (error) {
+    if (errnoOf(error) !== "ESRCH" && errnoOf(error) !== "ENOENT") throw error;
   }
 }
 

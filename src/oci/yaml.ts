@@ -12,7 +12,7 @@ export async function parseYamlObject(bytes: Uint8Array, what: string, maxBytes:
   if (bytes.byteLength > maxBytes) {
     throw new Fault("exhausted", `${what} has ${bytes.byteLength} bytes, more than the ${maxBytes} that are read`);
   }
-  const { parse } = await import("yaml");
+  const { parse } = await import("./yaml-parser.ts");
   return jsonObject(parsed(), what);
 
   function parsed(): unknown {

@@ -5,6 +5,7 @@ import { deadline, Fault, reasonOf, untilAborted } from "../../base/index.ts";
 import {
   adoptOrphan,
   exitStatusText,
+  onAllCpus,
   readProcess,
   type StartedProgram,
   sendSignal,
@@ -98,6 +99,8 @@ export async function createUnderConmon(
       const words = typeof message.message === "string" ? message.message.trim() : said().trim();
       throw new Fault("failed", words === "" ? "container create failed" : `container create failed: ${words}`);
     }
+    // It has its cgroup's CPUs now, but the kernel remembers those that conmon was started on.
+    if (handler.programCpus.length > 0) await onAllCpus(pid);
     return { init: await known(pid), monitor: await monitorOf(options.bundle) };
   } catch (error) {
     conmon.kill(9);

@@ -71,7 +71,6 @@ async function execIn(
     env: { ...runtimeEnv(handler), _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
     stdio: ["null", "null", "null", "read", "socket"],
     newProcessGroup: true,
-    cpus: handler.programCpus,
   });
   options.onMonitor?.(conmon.pid);
   const [, , , sync, start] = conmon.stdio;

@@ -85,7 +85,6 @@ function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: stri
       env: runtimeEnv(handler),
       stdio: [options.stdin ? "write" : "null", "read", "read"],
       newSession: true,
-      cpus: handler.programCpus,
     },
   );
   const [stdin, stdout, stderr] = program.stdio;
@@ -136,7 +135,7 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
       ...[...execArgs(handler), "--detach", "--pid-file", pidFile, "--console-socket", socket.path],
       ...["--process", join(dir, "process.json"), options.id],
     ],
-    { env: runtimeEnv(handler), stdio: ["null", "null", "read"], newSession: true, cpus: handler.programCpus },
+    { env: runtimeEnv(handler), stdio: ["null", "null", "read"], newSession: true },
   );
   const failed = new AbortController();
   const words = lastWords(program.stdio[2]);
