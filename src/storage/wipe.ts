@@ -35,8 +35,9 @@ export async function wipeStore(options: WipeOptions): Promise<void> {
       await detachMountsBelow(paths.driverHome, paths.containersDir, paths.containersRunDir);
       for (const entry of await readdir(graphRoot, { withFileTypes: true })) {
         const path = join(graphRoot, entry.name);
-        if (kept.has(entry.name) || path === paths.graphLock) continue;
-        if (entry.isDirectory()) await workers.remove(path);
+        if (path === paths.graphLock) continue;
+        if (kept.has(entry.name)) await rmdirIfEmpty(path);
+        else if (entry.isDirectory()) await workers.remove(path);
         else await rm(path);
       }
       for (const directory of [paths.driverRunHome, paths.mountsDir, paths.containersRunDir])
@@ -47,9 +48,7 @@ export async function wipeStore(options: WipeOptions): Promise<void> {
     await workers.close();
   }
   // A file system of its own stays mounted, and is empty.
-  await rmdir(graphRoot).catch((error) => {
-    if (!["EBUSY", "ENOTEMPTY", "EEXIST"].includes(errnoOf(error) ?? "")) throw error;
-  });
+  await rmdirIfEmpty(graphRoot);
   log.warn("removed all images and containers of the storage directory", { directory: graphRoot });
 }
 
@@ -61,6 +60,12 @@ async function refuseWhileMounted({ driverHome }: StorePaths, { graphRoot, force
     "precondition",
     `wiping ${graphRoot}: a container is running, ${mounted.mountPoint} is mounted; stop it, or wipe with force`,
   );
+}
+
+async function rmdirIfEmpty(path: string): Promise<void> {
+  await rmdir(path).catch((error) => {
+    if (!["EBUSY", "ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) throw error;
+  });
 }
 
 async function realOrUndefined(path: string): Promise<string | undefined> {

@@ -7,14 +7,14 @@ import {
   type GivenFlags,
   type LoadedConfig,
   loadConfig,
-  parseGoRegExp,
   parseLogLevel,
   problemText,
   validateConfig,
   valueAt,
 } from "../../config/index.ts";
 import type { Call } from "../command.ts";
-import { type Log, parseLogFormat, setUpLog } from "../log.ts";
+import { configuredLog, logFilter } from "../configured-log.ts";
+import type { Log } from "../log.ts";
 import { versionInfo } from "../version-info.ts";
 
 /** `crio` without a command: loads and checks the configuration, sets up the log and runs the daemon until it is stopped. */
@@ -22,13 +22,7 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
   if (args[0] !== undefined) throw new Fault("invalid", `command ${JSON.stringify(args[0])} not supported`);
   const loaded = await loadConfig({ flags: globals, env: terminal.env });
   const { config } = loaded;
-  await using log = await setUpLog({
-    write: terminal.err,
-    level: parseLogLevel(config.runtime.logLevel),
-    filter: filterOf(config),
-    format: parseLogFormat(config.invocation.logFormat),
-    file: config.invocation.log,
-  });
+  await using log = await configuredLog(config, terminal);
   const onCrash = (error: unknown) => log.fatal(error); // Node itself prints the stack to standard error
   process.on("uncaughtExceptionMonitor", onCrash);
   try {
@@ -41,7 +35,7 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
       load: async () => await checkedConfig(globals, terminal.env, log),
       apply: (fresh: Config) => {
         log.setLevel(parseLogLevel(fresh.runtime.logLevel));
-        log.setFilter(filterOf(fresh));
+        log.setFilter(logFilter(fresh));
       },
     };
     await runDaemon({ config, logger: log.logger, version: await versionInfo(), reload });
@@ -87,8 +81,4 @@ function warnOfMissing({ invocation }: Config, env: Environment, { logger }: Log
     ["--enable-profile-unix-socket", invocation.enableProfileUnixSocket],
   ];
   for (const [what, isAsked] of asked) if (isAsked) logger.warn("not available yet, ignored", { what });
-}
-
-function filterOf(config: Config): RegExp | undefined {
-  return config.runtime.logFilter === "" ? undefined : parseGoRegExp(config.runtime.logFilter);
 }
