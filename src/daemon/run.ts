@@ -40,7 +40,7 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
   const parts = await compose(config, { repairsStore, log });
   const { pods } = parts;
   const monitor = new ExitMonitor(pods);
-  const streaming = composeStreaming(config, pods, log);
+  const streaming = await composeStreaming(config, pods, log);
   const cri: CriDeps = {
     pods,
     images: parts.images,

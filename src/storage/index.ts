@@ -1,4 +1,5 @@
 export { isSound } from "./check.ts";
+export { checkDriver } from "./driver-options.ts";
 export { type OpenStoreOptions, openStore } from "./open-store.ts";
 export type { IdMap } from "./records/common-fields.ts";
 export type { StoredContainer } from "./records/container-record.ts";

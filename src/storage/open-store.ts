@@ -13,7 +13,7 @@ import {
   setContainerMetadata,
   unmountContainer,
 } from "./containers.ts";
-import { parseDriverOptions } from "./driver-options.ts";
+import { checkDriver } from "./driver-options.ts";
 import {
   chainOf,
   createImage,
@@ -66,14 +66,8 @@ const unpackerPatienceMs = 500;
  * One store per process and directory.
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
-  const { log, clock = systemClock(), driver: driverName = "overlay", lockTimeoutMs = 60_000 } = options;
-  if (driverName !== "overlay" && driverName !== "overlay2" && driverName !== "") {
-    throw new Fault(
-      "unimplemented",
-      `storage driver ${JSON.stringify(driverName)} is not supported; set it to overlay`,
-    );
-  }
-  const driverOptions = parseDriverOptions(options.driverOptions);
+  const { log, clock = systemClock(), lockTimeoutMs = 60_000 } = options;
+  const driverOptions = checkDriver(options);
   const paths = await makeDirectories(options);
   const parts: StoreParts = {
     paths,

@@ -7,6 +7,7 @@ import {
   type GivenFlags,
   type LoadedConfig,
   loadConfig,
+  type Problem,
   parseLogLevel,
   problemText,
   validateConfig,
@@ -30,7 +31,8 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
     await checkConfig(loaded);
     logConfig(loaded, log);
     warnOfMissing(config, terminal.env, log);
-    const { runDaemon } = await import("../../daemon/index.ts"); // late, so that no other command loads it
+    const { preflight, runDaemon } = await import("../../daemon/index.ts"); // late, so that no other command loads it
+    refuse(await preflight(config, loaded.sources));
     const reload = {
       load: async () => await checkedConfig(globals, terminal.env, log),
       apply: (fresh: Config) => {
@@ -57,7 +59,10 @@ async function checkedConfig(flags: GivenFlags, env: Environment, log: Log): Pro
 
 /** All problems in one Fault: whoever mends the file wants to know them at once. */
 async function checkConfig({ config, sources }: LoadedConfig): Promise<void> {
-  const problems = await validateConfig(config, sources);
+  refuse(await validateConfig(config, sources));
+}
+
+function refuse(problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   throw new Fault("invalid", `invalid configuration: ${problems.map(problemText).join("; ")}`);
 }

@@ -51,7 +51,20 @@ export const commands: readonly Command[] = [
     summary: "Check the configuration and print it as a commented crio.conf.",
     doc: `Reads the configuration files, the environment and the flags as the daemon would, and prints the result. Options that
       have their default are comments. Exits with status 1, without printing, when the configuration is not valid.`,
-    flags: [{ flag: "default", isSwitch: true, doc: "Print the defaults, without reading files and flags." }],
+    flags: [
+      {
+        flag: "check",
+        isSwitch: true,
+        doc: "Print only what is wrong, with file and line, of named files too; exits with status 1 if anything is.",
+      },
+      { flag: "default", isSwitch: true, doc: "Print the defaults, without reading files and flags." },
+      {
+        flag: "migrate-defaults",
+        alias: "m",
+        isSwitch: false,
+        doc: `Put today's defaults in the place of those of an older version, "1.17"; what that changes is printed on standard error.`,
+      },
+    ],
     plainLog: true,
     run: async (call) => (await import("./config.ts")).printConfig(call),
   },
