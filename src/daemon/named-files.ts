@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { release } from "node:os";
-import { createLogger, errnoOf, Fault, reasonOf } from "../base/index.ts";
+import { errnoOf, Fault, reasonOf, silentLogger } from "../base/index.ts";
 import { type Config, type Problem, type Source, usableHandlers, withSource } from "../config/index.ts";
 import { readBounded } from "../host/index.ts";
 import { loadSeccompProfile } from "../security/index.ts";
@@ -33,7 +33,7 @@ export async function checkNamedFiles(config: Config, sources: ReadonlyMap<strin
   const tls = tlsOptions(api);
   if (tls !== undefined) await found.look("crio.api.stream_tls_cert", () => loadTls(tls));
   if (metrics.enableMetrics) await found.look("crio.metrics.metrics_cert", () => checkMetricsPair(metrics));
-  await found.look("crio.storage_driver", async () => checkDriver(storeOptions(config, found.quiet)));
+  await found.look("crio.storage_driver", async () => checkDriver(storeOptions(config, silentLogger)));
   await found.look("crio.runtime.seccomp_profile", () => seccompProfiles({ ...config, runtimes: new Map() }));
   if (runtime.privilegedSeccompProfile !== "") {
     await found.look("crio.runtime.privileged_seccomp_profile", () =>
@@ -75,7 +75,6 @@ export async function checkNamedFiles(config: Config, sources: ReadonlyMap<strin
 class Found implements NamedFiles {
   readonly problems: Problem[] = [];
   readonly warnings: Problem[] = [];
-  readonly quiet = createLogger({ level: () => "error", format: "text", write: () => {} });
   readonly #sources: ReadonlyMap<string, Source>;
 
   constructor(sources: ReadonlyMap<string, Source>) {
@@ -107,7 +106,7 @@ class Found implements NamedFiles {
       };
       await this.look(
         keyOf(name),
-        () => resolveHandlers({ config: alone, log: this.quiet, kernelVersion: release() }),
+        () => resolveHandlers({ config: alone, log: silentLogger, kernelVersion: release() }),
         into(name),
       );
       const { seccompProfile, runtimeConfigPath } = handler;

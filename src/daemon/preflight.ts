@@ -1,8 +1,10 @@
 import { createServer } from "node:net";
-import { errnoOf, Fault, reasonOf } from "../base/index.ts";
+import { errnoOf, Fault, reasonOf, silentLogger } from "../base/index.ts";
 import { type Config, type Problem, type Source, withSource } from "../config/index.ts";
 import { isServed } from "../cri/index.ts";
+import { checkDriver } from "../storage/index.ts";
 import { loadTls } from "../streaming/index.ts";
+import { storeOptions } from "./node-store.ts";
 import { resolvePort, tlsOptions } from "./streaming.ts";
 
 /**
@@ -14,6 +16,7 @@ export async function preflight(config: Config, sources: ReadonlyMap<string, Sou
   const tls = tlsOptions(api);
   const checks: readonly (readonly [key: string, look: () => Promise<unknown>])[] = [
     ["crio.api.listen", () => refuseServed(api.listen)],
+    ["crio.storage_driver", async () => checkDriver(storeOptions(config, silentLogger))],
     ["crio.api.stream_port", async () => tryPort(api.streamAddress, await resolvePort(api.streamPort))],
     ...(tls === undefined ? [] : [["crio.api.stream_tls_cert", () => loadTls(tls)] as const]),
     ...(metrics.enableMetrics && metrics.metricsPort > 0

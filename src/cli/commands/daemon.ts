@@ -1,4 +1,4 @@
-import { Fault } from "../../base/index.ts";
+import { Fault, isFault } from "../../base/index.ts";
 import {
   type Config,
   configToml,
@@ -23,12 +23,14 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
   if (args[0] !== undefined) throw new Fault("invalid", `command ${JSON.stringify(args[0])} not supported`);
   const loaded = await loadConfig({ flags: globals, env: terminal.env });
   const { config } = loaded;
+  const problems = await validateConfig(config, loaded.sources);
+  refuse(problems.filter(({ key }) => keysOfLog.has(key))); // the others are said in the log that these configure
   await using log = await configuredLog(config, terminal);
   const onCrash = (error: unknown) => log.fatal(error); // Node itself prints the stack to standard error
   process.on("uncaughtExceptionMonitor", onCrash);
   try {
     log.notes(loaded.notes);
-    await checkConfig(loaded);
+    refuse(problems);
     logConfig(loaded, log);
     warnOfMissing(config, terminal.env, log);
     const { preflight, runDaemon } = await import("../../daemon/index.ts"); // late, so that no other command loads it
@@ -40,7 +42,11 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
         log.setFilter(logFilter(fresh));
       },
     };
-    await runDaemon({ config, logger: log.logger, version: await versionInfo(), reload });
+    await runDaemon({ config, logger: log.logger, version: await versionInfo(), reload }).catch(
+      async (error: unknown) => {
+        throw await located(error, loaded);
+      },
+    );
   } catch (error) {
     log.fatal(error);
     throw error;
@@ -49,22 +55,29 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
   }
 }
 
+const keysOfLog: ReadonlySet<string> = new Set(["crio.runtime.log_level", "crio.runtime.log_filter"]);
+
 /** The configuration as files, environment and flags have it now. */
 async function checkedConfig(flags: GivenFlags, env: Environment, log: Log): Promise<Config> {
   const loaded = await loadConfig({ flags, env });
   log.notes(loaded.notes);
-  await checkConfig(loaded);
+  refuse(await validateConfig(loaded.config, loaded.sources));
   return loaded.config;
 }
 
 /** All problems in one Fault: whoever mends the file wants to know them at once. */
-async function checkConfig({ config, sources }: LoadedConfig): Promise<void> {
-  refuse(await validateConfig(config, sources));
-}
-
 function refuse(problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   throw new Fault("invalid", `invalid configuration: ${problems.map(problemText).join("; ")}`);
+}
+
+/** What the start has found wrong with a file or program, said with the place where the configuration names it. */
+async function located(error: unknown, { config, sources }: LoadedConfig): Promise<unknown> {
+  if (!isFault(error, "invalid", "not-found")) return error;
+  const { checkNamedFiles } = await import("../../daemon/index.ts");
+  const { problems } = await checkNamedFiles(config, sources);
+  if (problems.length === 0) return error;
+  return new Fault("invalid", `invalid configuration: ${problems.map(problemText).join("; ")}`, { cause: error });
 }
 
 function logConfig({ config, sources }: LoadedConfig, { logger }: Log): void {
