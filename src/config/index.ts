@@ -21,7 +21,16 @@ export { metricsCollectors } from "./options/metrics.ts";
 export { configToml, type RenderOptions, renderConfig, wrapText } from "./render.ts";
 export { suggestion } from "./suggest.ts";
 export { parseSysctl, type Sysctl } from "./sysctl.ts";
-export { type Config, type Row, type RuntimeHandler, rows, type SectionName, valueAt, type Workload } from "./table.ts";
+export {
+  type Config,
+  type Row,
+  type RuntimeHandler,
+  rows,
+  type SectionName,
+  tableKeys,
+  valueAt,
+  type Workload,
+} from "./table.ts";
 export { tlsCipherSuites } from "./tls.ts";
 export { parseToml } from "./toml.ts";
 export { parseUlimit, type Ulimit } from "./ulimit.ts";

@@ -159,6 +159,17 @@ export const commands: readonly Command[] = [
         terse: true,
         run: async (call) => (await import("./status.ts")).printInfo(call),
       },
+      {
+        name: "why",
+        aliases: ["w"],
+        summary: "Print what the daemon is doing, what that waits for, and what can be done about it.",
+        doc: `With the id of a pod or container, what concerns that alone. For every operation under way: its stage, since when, what it
+          waits for (a program, a lock and its holder, a registry), and what comes next.`,
+        flags: [{ flag: "json", alias: "j", isSwitch: true, doc: "Print the daemon's answer as it is." }],
+        takes: "[ID]",
+        terse: true,
+        run: async (call) => (await import("./status.ts")).printWhy(call),
+      },
     ],
   },
   {
