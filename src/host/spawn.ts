@@ -1,4 +1,4 @@
-import { Fault } from "../base/index.ts";
+import { Fault, Places } from "../base/index.ts";
 import { libc } from "./libc.ts";
 import { checked, close, failed, kernel } from "./syscalls.ts";
 
@@ -23,12 +23,26 @@ export interface SpawnPlan {
   readonly group: "ours" | "own" | "own session";
 }
 
+/** So many programs are started at a time, each on a thread of its own; the others wait. */
+const starts = new Places(8);
+
 /**
  * Starts a program by posix_spawn(3): its cost does not depend on our size, where a fork copies page tables (12 ms at
- * 150 MB). The child has default signal handling, no signal blocked, and no descriptor but the ones in the plan.
- * Returns the pid. Throws a SystemCallError with the errno of whatever failed, exec included.
+ * 150 MB). It does not return before the child runs the program, which on a busy machine, or with a program on a slow disk, takes
+ * milliseconds to minutes: that is waited for on another thread. The child has default signal handling, no signal blocked, and no
+ * descriptor but the ones in the plan, which have to stay open until then.
+ * Resolves with the pid. Rejects with a SystemCallError with the errno of whatever failed, exec included.
  */
-export function spawn(plan: SpawnPlan): number {
+export async function spawn(plan: SpawnPlan): Promise<number> {
+  const giveBack = await starts.take();
+  try {
+    return await spawnNow(plan);
+  } finally {
+    giveBack();
+  }
+}
+
+async function spawnNow(plan: SpawnPlan): Promise<number> {
   const argv = [plan.path, ...plan.args].map(plainText);
   const envp = Object.entries(plan.env).map(([name, value]) => environmentEntry(name, value));
   const attributes = Buffer.alloc(attributesSize);
@@ -43,11 +57,18 @@ export function spawn(plan: SpawnPlan): number {
       ok(libc().posix_spawn_file_actions_addchdir_np(actions, plainText(plan.cwd)), "posix_spawn chdir");
     }
     const pid = Buffer.alloc(4);
-    ok(
-      libc().posix_spawn(pid, plainText(plan.path), actions, attributes, [...argv, null], [...envp, null]),
-      "posix_spawn",
-      plan.path,
-    );
+    const result = await new Promise<number>((resolve, reject) => {
+      libc().posix_spawn.async(
+        pid,
+        plainText(plan.path),
+        actions,
+        attributes,
+        [...argv, null],
+        [...envp, null],
+        (error: unknown, errno: number) => (error ? reject(error) : resolve(errno)),
+      );
+    });
+    ok(result, "posix_spawn", plan.path);
     return pid.readInt32LE(0);
   } finally {
     libc().posix_spawn_file_actions_destroy(actions);
