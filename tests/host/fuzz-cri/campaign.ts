@@ -16,7 +16,7 @@ export interface CampaignOptions {
   readonly onProgress: (sent: number, outcome: Outcome) => Promise<void>;
   /**
    * Called more rarely, and at the end: every pod has been removed. Throws when something is left. `granted` are the requests that were
-   * fulfilled since the last time although their bytes were spoilt, as text: what paths they name nobody knows beforehand.
+   * fulfilled since the last time, spoilt as they were, as text: what paths they name nobody knows beforehand.
    */
   readonly onRest: (granted: readonly string[]) => Promise<void>;
   /** Told of every answer in a line. */
@@ -114,7 +114,7 @@ interface Answered {
   readonly rpc: string;
   readonly code: number;
   readonly complaint?: string;
-  /** The bytes of a request that was fulfilled although they were spoilt. */
+  /** The bytes of a request that was fulfilled. */
   readonly granted?: string;
 }
 
@@ -145,8 +145,7 @@ async function sendCase(
       return { rpc: each.rpc.name, code: answer.code, complaint: `${index} ${caseName(each)}: ${failed}` };
   }
   if (wrong === undefined) {
-    const isGranted = each.spoilt.length === 0 && answer.code === status.OK;
-    const granted = isGranted ? { granted: Buffer.from(bytes).toString("latin1") } : {};
+    const granted = answer.code === status.OK ? { granted: Buffer.from(bytes).toString("latin1") } : {};
     return { rpc: each.rpc.name, code: answer.code, ...granted };
   }
   const said = `${status[answer.code]}: ${JSON.stringify(answer.details.slice(0, 300))}`;
