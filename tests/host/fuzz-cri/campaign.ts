@@ -12,6 +12,8 @@ export interface CampaignOptions {
   readonly cri: Cri;
   readonly cases: readonly Case[];
   readonly seed: number;
+  /** How many requests are under way together. */
+  readonly atOnce: number;
   /** Called now and then with how many requests have been answered; throws when the daemon is not as it should be. */
   readonly onProgress: (sent: number, outcome: Outcome) => Promise<void>;
   /**
@@ -49,7 +51,6 @@ const brokenWords =
   /TypeError|RangeError|ReferenceError|SyntaxError|undefined|\[object|is not a function|is not iterable|Cannot (read|convert|mix|set)|Invalid (time|array|count|string)|BigInt|Maximum call|ERR_[A-Z]+|Unexpected (token|end|non)|out of range index|EBADF|EFAULT/;
 
 const batchSize = 240;
-const atOnce = 10;
 /** 64 MiB each, here and in the daemon. */
 const largeAtOnce = 2;
 /** In batches. */
@@ -58,7 +59,7 @@ const deadlineMs = 90_000;
 const keptComplaints = 200;
 
 export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
-  const { cri, cases, only } = options;
+  const { cri, cases, only, atOnce } = options;
   const codes = new Map<string, Map<string, number>>();
   const complaints: string[] = [];
   const world = new World(cri);
