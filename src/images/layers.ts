@@ -1,5 +1,5 @@
 import { Fault, isFault, type Logger, Places, reasonOf, withStep } from "../base/index.ts";
-import type { Descriptor, Digest } from "../oci/index.ts";
+import { type Descriptor, type Digest, digestAlgorithm } from "../oci/index.ts";
 import type { RegistryClient, RegistrySource } from "../registry/index.ts";
 import type { StagedLayer, Store } from "../storage/index.ts";
 
@@ -177,11 +177,12 @@ export class LayerFlights {
   async #stage(plan: LayerPlan, { source, signal, counted, places }: LayerOptions): Promise<StagedLayer> {
     const leave = await places.take(signal);
     try {
-      const blob = this.#registry.blob(source, plan.blob, { signal });
+      const blob = this.#registry.blob(source, plan.blob, { signal, readerVerifies: true });
       const staged = await this.#store.stageLayer(counted(blob), { signal });
-      if (staged.diffId === plan.diffId) return staged;
+      const problem = mismatchOf(staged, plan);
+      if (problem === undefined) return staged;
       await staged.discard();
-      throw new Fault("corrupt", `it unpacks to ${staged.diffId}, the image config says ${plan.diffId}`);
+      throw new Fault("corrupt", problem);
     } catch (error) {
       signal.throwIfAborted();
       throw withStep(`layer ${plan.blob.digest}`, error);
@@ -189,4 +190,16 @@ export class LayerFlights {
       leave();
     }
   }
+}
+
+/** What of a layer is not as the image says. */
+function mismatchOf(
+  { compressedDigest, diffId }: StagedLayer,
+  { blob, diffId: wanted }: LayerPlan,
+): string | undefined {
+  // The registry client has compared any other kind of digest.
+  if (digestAlgorithm(blob.digest) === "sha256" && compressedDigest !== blob.digest) {
+    return `the digest of what came is ${compressedDigest}`;
+  }
+  return diffId === wanted ? undefined : `it unpacks to ${diffId}, the image config says ${wanted}`;
 }

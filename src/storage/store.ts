@@ -70,7 +70,8 @@ export interface Store {
   layer(id: string): Promise<StoredLayer | undefined>;
   /**
    * Unpacks a layer beside the store while its bytes arrive (plain, gzip or zstd, found out by looking), in a confined
-   * thread; two at a time, others wait. The caller compares the digests, then commits or discards it.
+   * thread; two at a time, others wait. The pieces are taken over, the source must not use
+   * them again. The caller compares the digests, then commits or discards it.
    * Rejects with a Fault that names the entry (corrupt, invalid, exhausted, unimplemented), with what `blob` throws, or
    * with the signal's reason; nothing of it is left then.
    */

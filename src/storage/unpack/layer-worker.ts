@@ -7,7 +7,6 @@ import { stat } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
 import { codeOf, reasonOf } from "../../base/index.ts";
 import { Confinement } from "./confine.ts";
-import { freeWhenDone } from "./decompressor.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
@@ -43,12 +42,15 @@ if (port !== null) {
     switch (message.is) {
       case "unpack":
         return start(message);
-      case "chunk": {
-        if (unpacking === undefined) return; // what was on the way when the job failed
-        const { buffer, byteOffset, byteLength } = message.bytes;
-        await unpacking.layer.write(Buffer.from(buffer, byteOffset, byteLength));
-        freeWhenDone(message.bytes, buffer.byteLength); // a copy of our own
-        return answer({ is: "consumed", bytes: byteLength });
+      case "chunks": {
+        let bytes = 0;
+        for (const { buffer, byteOffset, byteLength } of message.chunks) {
+          if (unpacking === undefined) return; // what was on the way when the job failed
+          await unpacking.layer.write(Buffer.from(buffer, byteOffset, byteLength));
+          bytes += byteLength;
+          if (buffer instanceof ArrayBuffer) buffer.transfer(0); // now, not when the garbage collector comes round
+        }
+        return answer({ is: "consumed", bytes });
       }
       case "end": {
         if (unpacking === undefined) return;

@@ -2,7 +2,7 @@ import type { FaultCode } from "../../base/index.ts";
 import type { UnpackedLayer } from "./layer-unpacking.ts";
 import type { LayerLimits } from "./limits.ts";
 
-/** What the main thread says to a layer worker. One job at a time; `chunk` and `end` belong to the last `unpack`. */
+/** What the main thread says to a layer worker. One job at a time; `chunks` and `end` belong to the last `unpack`. */
 export type ToWorker =
   | {
       readonly is: "unpack";
@@ -14,7 +14,8 @@ export type ToWorker =
       readonly limits: LayerLimits;
       readonly ignoreChownErrors: boolean;
     }
-  | { readonly is: "chunk"; readonly bytes: Uint8Array }
+  /** Their buffers come with them: the worker may free them. */
+  | { readonly is: "chunks"; readonly chunks: readonly Uint8Array[] }
   | { readonly is: "end" }
   | { readonly is: "remove"; readonly directory: string };
 

@@ -10,6 +10,7 @@ import { startDaemon } from "../../support/daemon/index.ts";
 import { fixtureNames, readLayout } from "../../support/fixtures/index.ts";
 import { mustRun } from "../../support/programs.ts";
 import { startContainerd } from "../streams/containerd.ts";
+import { mountBenchDisk } from "./disk.ts";
 import { type Floors, measureFloors } from "./floors.ts";
 import { imageNames, imagesTarget } from "./images.ts";
 import { profileTarget } from "./inside-options.ts";
@@ -21,6 +22,7 @@ const only = process.argv[3] ?? "";
 const registry = "127.0.0.1:5001";
 const nameOf = (image: string) => `${registry}/bench/${image}:latest`;
 
+await mountBenchDisk(["/var/lib/containers", "/var/tmp"]);
 await writeFile(
   "/etc/containers/registries.conf.d/bench.conf",
   `[[registry]]\nlocation = "${registry}"\ninsecure = true\n`,
