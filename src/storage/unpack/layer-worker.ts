@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { codeOf, reasonOf } from "../../base/index.ts";
 import { Confinement } from "./confine.ts";
@@ -12,7 +13,11 @@ import { removeTree } from "./remove-tree.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 const port = parentPort;
+/** Among the threads of the daemon alone: pods have cgroups of their own. */
+const niceness = 10;
+
 if (port !== null) {
+  setPriority(0, niceness); // of this thread, on Linux: the thread that answers calls goes first
   // The pool's threads inherit the root directory of the thread that starts them: they must exist before any chroot.
   await stat("/");
   const confinement = new Confinement();
