@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../base/index.ts";
 import { type Config, version } from "../config/index.ts";
-import { type ImageDeps, type ImageUsers, LayerFlights, pinnedBy, SharedWork } from "../images/index.ts";
+import { type ImageDeps, type ImageUsers, LayerFlights, PullsUnderway, pinnedBy, SharedWork } from "../images/index.ts";
 import { hostPlatform } from "../oci/index.ts";
 import {
   authFileSearchPath,
@@ -49,6 +49,7 @@ export function composeImages(
     candidates: (name) => candidatesForShortName(registries(), name, modeOf(shortNameMode)),
     pulls: new SharedWork("pull"),
     layers: new LayerFlights(store, registry, log),
+    underway: new PullsUnderway(),
     platform: hostPlatform(),
     progressTimeoutMs: pullProgressTimeoutMs,
     pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),

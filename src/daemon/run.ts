@@ -86,6 +86,7 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     }
     tellServiceManager("STOPPING=1", log);
     log.info("stopping; containers go on");
+    parts.images.layers.keepArrived();
     await Promise.all([server.stop(), streaming.stop()]);
     monitor.stop();
     await watching;
