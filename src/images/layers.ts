@@ -95,6 +95,18 @@ export class LayerFlights {
   }
 
   /**
+   * Runs a removal that leaves alone what `isWanted` says: pulls have looked for these layers, and found them. Those that come to nothing
+   * remove them.
+   */
+  async sparing<T>(removal: (isWanted: (layerId: string) => boolean) => Promise<T>): Promise<T> {
+    return await removal((id) => {
+      if (!this.#wanted.has(id)) return false;
+      this.#unclaimed.add(id);
+      return true;
+    });
+  }
+
+  /**
    * From now on, layers that are in the store stay there when their pull fails: to be called before all pulls are ended by the end of the
    * daemon, so that the next one does not fetch them again.
    */

@@ -1,7 +1,7 @@
 import type { DiskUsage } from "../host/index.ts";
 import type { Digest } from "../oci/index.ts";
 import type { MountOptions, NewContainerOptions } from "./containers.ts";
-import type { ImageData, NewImageOptions } from "./images.ts";
+import type { ImageData, NewImageOptions, RemoveImageOptions } from "./images.ts";
 import type { UnmountOptions } from "./layer-mounts.ts";
 import type { CommitOptions, StagedLayer, StageOptions } from "./layers.ts";
 import type { MappedMount } from "./overlay/overlay-driver.ts";
@@ -16,6 +16,7 @@ export type {
   MountOptions,
   NewContainerOptions,
   NewImageOptions,
+  RemoveImageOptions,
   StagedLayer,
   StageOptions,
   UnmountOptions,
@@ -58,10 +59,10 @@ export interface Store {
   /** The image has these names and no others from now on; other images lose them. Rejects with Fault("not-found"). */
   setImageNames(id: string, names: readonly string[]): Promise<void>;
   /**
-   * Removes an image and those of its layers that nothing else needs, whose ids it resolves with. An unknown image is
+   * Removes an image and those of its layers that nothing else needs or `isWanted` names, whose ids it resolves with. An unknown image is
    * fine. Rejects with Fault("precondition", "image used by <container id>: …") while a container is made from it.
    */
-  removeImage(id: string): Promise<readonly string[]>;
+  removeImage(id: string, options?: RemoveImageOptions): Promise<readonly string[]>;
 
   /** The id of a layer with this content on top of `parent`; undefined for a base layer. Pure. */
   layerIdOf(parent: string | undefined, diffId: Digest): string;
