@@ -7,6 +7,7 @@ import { loadAll, type PodDeps } from "../pods/index.ts";
 import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
 import { compose, type Parts } from "./parts.ts";
+import { reloadRegistriesOnChange } from "./registries-watch.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
 import { tellServiceManager } from "./service-manager.ts";
 import { noteStart, noteStop, type ShutdownFiles } from "./shutdown-files.ts";
@@ -82,6 +83,9 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     tellServiceManager("READY=1", log);
     {
       await using _reloads = reloadOnHangup(parts.live, reload, log);
+      await using _registries = config.image.autoReloadRegistries
+        ? reloadRegistriesOnChange(parts.live, { log })
+        : undefined;
       await stopping;
     }
     tellServiceManager("STOPPING=1", log);
