@@ -9,6 +9,7 @@ import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { execDirectory } from "./container-options.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
 import { compose, stopParts } from "./parts.ts";
+import { reloadRegistriesOnChange } from "./registries-watch.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
 import { repairStore } from "./repair-store.ts";
 import { tellServiceManager } from "./service-manager.ts";
@@ -88,10 +89,14 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     tellServiceManager("READY=1", log);
     {
       await using _reloads = reloadOnHangup(parts.live, reload, log);
+      await using _registries = config.image.autoReloadRegistries
+        ? reloadRegistriesOnChange(parts.live, { log })
+        : undefined;
       await stopping;
     }
     tellServiceManager("STOPPING=1", log);
     log.info("stopping; containers go on");
+    parts.images.layers.keepArrived();
     await Promise.all([server.stop(), streaming.stop()]);
     monitor.stop();
     await watching;
