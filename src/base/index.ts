@@ -3,6 +3,7 @@ export { assertNever, codeOf, errnoOf, Fault, type FaultCode, isFault, reasonOf,
 export { Flight } from "./flight.ts";
 export { newId, shortId } from "./ids.ts";
 export { KeyedLock } from "./keyed-lock.ts";
+export { localTimestamp } from "./local-timestamp.ts";
 export { createLogger, isLogged, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export { Places } from "./places.ts";
 export { deadline, untilAborted } from "./signal.ts";

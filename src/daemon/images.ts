@@ -66,7 +66,7 @@ export async function readRegistries(config: Config): Promise<RegistriesConfig> 
  * containers-registries.conf(5): the file that was named, else the user's own, else the node's; drop-ins of the directory that was
  * named, else the node's and then the user's.
  */
-async function registriesFiles({ invocation }: Config): Promise<RegistriesConfFiles> {
+export async function registriesFiles({ invocation }: Config): Promise<RegistriesConfFiles> {
   const home = join(process.env.HOME ?? "/root", ".config/containers");
   const users = join(home, "registries.conf");
   const path = invocation.registriesConf || ((await isThere(users)) ? users : "/etc/containers/registries.conf");

@@ -98,7 +98,6 @@ export const imageOptions = {
   auto_reload_registries: bool(false, {
     flag: "auto-reload-registries",
     env: ["AUTO_RELOAD_REGISTRIES"],
-    notYet: "registries.conf is read once",
     doc: "Whether the registries configuration is read again as soon as a file in registries.conf.d changes.",
   }),
   pull_progress_timeout: duration(0, {
