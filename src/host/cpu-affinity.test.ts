@@ -26,7 +26,7 @@ describe("the CPUs of a program", () => {
 
   it("can be all again once it runs", async () => {
     const all = await cpusOf({});
-    const program = startProgram("/bin/sleep", ["60"], { stdio: [], cpus: [0] });
+    const program = await startProgram("/bin/sleep", ["60"], { stdio: [], cpus: [0] });
     try {
       const now = async () =>
         /Cpus_allowed_list:\s+(\S+)/.exec(await readFile(`/proc/${program.pid}/status`, "utf8"))?.[1];

@@ -68,7 +68,9 @@ export interface Libc {
 
   waitpid(pid: number, status: Pointer, options: number): number;
   waitid(type: number, id: number, info: Pointer, options: number): number;
-  posix_spawn(pid: Pointer, path: Text, actions: Pointer, attributes: Pointer, argv: List, envp: List): number;
+  posix_spawn: KoffiFunc<
+    (pid: Pointer, path: Text, actions: Pointer, attributes: Pointer, argv: List, envp: List) => number
+  >;
   posix_spawnattr_init(attributes: Pointer): number;
   posix_spawnattr_destroy(attributes: Pointer): number;
   posix_spawnattr_setflags(attributes: Pointer, flags: number): number;

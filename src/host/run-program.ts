@@ -158,14 +158,14 @@ async function startUnlessBusy(path: string, args: readonly string[], options: R
   const plan = { stdio, newSession: true, cpus, ...(env && { env }), ...(cwd === undefined ? {} : { cwd }) };
   for (const waitMs of busyRetriesMs) {
     try {
-      return start(path, args, plan);
+      return await start(path, args, plan);
     } catch (error) {
       if (errnoOf(error) !== "ETXTBSY") throw startFault(path, cwd, error);
       await delay(waitMs);
     }
   }
   try {
-    return start(path, args, plan);
+    return await start(path, args, plan);
   } catch (error) {
     throw startFault(path, cwd, error);
   }

@@ -74,7 +74,7 @@ export async function createUnderConmon(
   signal?: AbortSignal,
 ): Promise<CreatedContainer> {
   using limit = deadline(handler.createTimeoutMs, `create container timeout: ${handler.path} create`, signal);
-  const conmon = startProgram(handler.monitor.path, conmonArgs(handler, options), {
+  const conmon = await startProgram(handler.monitor.path, conmonArgs(handler, options), {
     cwd: options.bundle,
     env: { ...runtimeEnv(handler), _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
     stdio: ["null", "null", "read", "socket", "socket"],
