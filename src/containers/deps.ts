@@ -1,4 +1,4 @@
-import type { Clock, KeyedLock, Logger } from "../base/index.ts";
+import type { Clock, KeyedLock, Logger, Places } from "../base/index.ts";
 import type { CgroupManager } from "../cgroups/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import type { RuntimeHandler } from "../runtime/index.ts";
@@ -29,6 +29,8 @@ export interface ContainerDeps {
   readonly host: HostFacts;
   readonly seccompProfiles: SeccompProfiles;
   readonly options: ContainerOptions;
+  /** How many commands may be started at once. */
+  readonly execStarts: Places;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -69,6 +71,8 @@ export interface HostFacts {
 export interface ContainerOptions {
   readonly exitsDir: string;
   readonly attachDir: string;
+  /** In memory; for the files of commands while they are started. */
+  readonly execDir: string;
   readonly namespacesDir: string;
   readonly logDir: string;
   readonly logLevel: () => string;

@@ -1,4 +1,5 @@
 import { access } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { type Config, parseDevice, parseUlimit } from "../config/index.ts";
 import type { ContainerDeps } from "../containers/index.ts";
 import { loadSeccompProfile, type SeccompProfile } from "../security/index.ts";
@@ -9,6 +10,7 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
   return {
     exitsDir: runtime.containerExitsDir,
     attachDir: runtime.containerAttachSocketDir,
+    execDir: execDirectory(runtime.containerExitsDir),
     namespacesDir: runtime.namespacesDir,
     logDir: crio.logDir,
     logLevel: () => runtime.logLevel,
@@ -38,6 +40,11 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
     deviceOwnershipFromSecurityContext: runtime.deviceOwnershipFromSecurityContext,
     hostNetworkDisableSelinux: runtime.hostnetworkDisableSelinux,
   };
+}
+
+/** CRI-O makes it too, beside the directory of exits (reference: ondisk.md 1), and puts nothing in it. */
+export function execDirectory(exitsDir: string): string {
+  return join(dirname(exitsDir), "exec-pid-dir");
 }
 
 /** The profiles that are configured to stand for RuntimeDefault. A missing one of the node counts as not configured. */

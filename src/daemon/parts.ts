@@ -1,4 +1,5 @@
-import { Flight, KeyedLock, type Logger, systemClock } from "../base/index.ts";
+import { availableParallelism } from "node:os";
+import { Flight, KeyedLock, type Logger, Places, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
 import { ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
@@ -24,6 +25,7 @@ export interface Parts {
 
 const cniCacheDir = "/var/lib/cni";
 const discardTimeoutMs = 10_000;
+const leastExecStarts = 4;
 
 /** Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. */
 export async function compose(config: Config, log: Logger): Promise<Parts> {
@@ -107,6 +109,7 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     podLocks: new KeyedLock(),
     containerLocks: new KeyedLock(),
     stopping: new Stopping(log),
+    execStarts: new Places(Math.max(leastExecStarts, availableParallelism())),
     store,
     images,
     imageMounts,

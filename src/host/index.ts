@@ -55,6 +55,7 @@ export { mountOverlay, type OverlayPlan } from "./overlay.ts";
 export { connectPackets, type PacketConnection, type PacketConnectionOptions } from "./packet-connection.ts";
 export {
   isSameProcess,
+  isSameProcessNow,
   type ProcessInfo,
   parseProcessStat,
   readProcess,
