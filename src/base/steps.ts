@@ -58,7 +58,7 @@ export class Step {
     this.waitsFor = options.waitsFor;
     this.#next = options.next;
     this.operation = parent === undefined ? (this as unknown as Operation) : parent.operation; // only an Operation has no parent
-    parent?.#open.add(this);
+    if (parent !== undefined) parent.#open.add(this);
   }
 
   get hasEnded(): boolean {
@@ -96,7 +96,7 @@ export class Step {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#stage?.end(error);
-    this.parent?.#left(this);
+    if (this.parent !== undefined) this.parent.#left(this);
     this.operation.ended(this, error);
   }
 

@@ -6,6 +6,7 @@ import { ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
 import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
+import type { Metrics } from "../observe/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
 import { openStore } from "../storage/index.ts";
@@ -28,7 +29,7 @@ const discardTimeoutMs = 10_000;
 const leastExecStarts = 4;
 
 /** Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. */
-export async function compose(config: Config, log: Logger): Promise<Parts> {
+export async function compose(config: Config, log: Logger, metrics: Metrics | undefined): Promise<Parts> {
   const driver = cgroupDriver(config);
   const systemd = driver === "systemd" ? createSystemd() : undefined;
   const cgroups = createCgroupManager(driver, await detectCgroups(), {
@@ -50,7 +51,7 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   });
   const containerTable = new Containers();
   const imageMounts = new ImageMounts({ store, containers: containerTable, log });
-  const images = composeImages(live, { store, users: imageMounts, log });
+  const images = composeImages(live, { store, users: imageMounts, log, ...(metrics && { news: metrics }) });
   const networks = createPodNetworks({
     confDir: config.network.networkDir,
     pluginDirs: config.network.pluginDirs,
@@ -65,11 +66,13 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   await makePinDirectories(config.runtime.namespacesDir);
   const namespaces = await NamespaceWorker.start();
   const events = new Events((event) => {
+    metrics?.eventDropped();
     log.error(`GenerateCRIEvent: failed to generate event ${event.type} for container ${event.containerId}`);
   });
   const creations: Creations = new Creations({
     what: "container",
     log,
+    onStalled: (stage) => metrics?.stalled(stage),
     discard: async (id) => {
       const container = pods.containers.get(id);
       if (container !== undefined) await removeContainer(pods, container, { timeoutMs: discardTimeoutMs });
@@ -78,6 +81,7 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   const podCreations: Creations = new Creations({
     what: "sandbox",
     log,
+    onStalled: (stage) => metrics?.stalled(stage),
     discard: async (id) => {
       const pod = pods.pods.get(id);
       if (pod !== undefined) await removePod(pods, pod, { timeoutMs: discardTimeoutMs });
@@ -104,10 +108,10 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     names: new Names(),
     creations,
     podCreations,
-    podStops: new Flight(),
+    podStops: new Flight("stopping pod"),
     events,
-    podLocks: new KeyedLock(),
-    containerLocks: new KeyedLock(),
+    podLocks: new KeyedLock("pod"),
+    containerLocks: new KeyedLock("container"),
     stopping: new Stopping(log),
     execStarts: new Places(Math.max(leastExecStarts, availableParallelism())),
     store,

@@ -1,13 +1,16 @@
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { type Logger, reasonOf } from "../base/index.ts";
+import { type Logger, Operations, reasonOf } from "../base/index.ts";
 import type { Config, VersionInfo } from "../config/index.ts";
 import { type CriDeps, CriServer, imageHandlers, runtimeHandlers } from "../cri/index.ts";
 import { becomeSubreaper } from "../host/index.ts";
+import { countContainerEnds, inspectEndpoints } from "../observe/index.ts";
 import { loadAll, type PodDeps } from "../pods/index.ts";
 import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { execDirectory } from "./container-options.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
+import { composeInspection } from "./inspection.ts";
+import { composeMetrics, composeMetricsServer } from "./metrics.ts";
 import { compose, type Parts } from "./parts.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
 import { tellServiceManager } from "./service-manager.ts";
@@ -33,7 +36,9 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
   becomeSubreaper();
   const stopping = stopSignal(signal, log);
   log.info(`Starting CRI-O, version: ${version.version}`, { platform: version.platform, runtime: version.goVersion });
-  const parts = await compose(config, log);
+  const operations = new Operations();
+  const metrics = await composeMetrics(config, { operations, parts: () => parts });
+  const parts: Parts = await compose(config, log, metrics);
   const { pods } = parts;
   const files: ShutdownFiles = {
     versionFile: config.crio.versionFile,
@@ -41,7 +46,7 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     cleanShutdownFile: config.crio.cleanShutdownFile,
     version: version.version,
   };
-  const monitor = new ExitMonitor(pods);
+  const monitor = new ExitMonitor(pods, operations);
   const streaming = composeStreaming(config, pods, log);
   const cri: CriDeps = {
     pods,
@@ -50,17 +55,20 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     runtimeVersion: version.version,
     runtimeConfig: () => parts.live.current.config.runtime,
   };
+  const inspection = composeInspection(parts, operations, log);
   const server = new CriServer({
     path: config.api.listen,
     maxSendBytes: config.api.grpcMaxSendMsgSize,
     maxReceiveBytes: config.api.grpcMaxRecvMsgSize,
     runtime: runtimeHandlers(cri),
     image: imageHandlers(cri),
-    http: (_request, response) => {
-      response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
-    },
+    http: inspectEndpoints(inspection),
+    operations,
+    ...(metrics && { onCall: (report) => metrics.called(report) }),
     log,
   });
+  const metricsServer = metrics && composeMetricsServer(config, metrics, log);
+  const ending = new AbortController();
   try {
     await prepareDirectories(config);
     for (const parent of [tmpdir(), execDirectory(config.runtime.containerExitsDir)]) {
@@ -81,6 +89,8 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     await noteStart(files);
     const watching = monitor.run();
     await streaming.start();
+    await metricsServer?.start();
+    if (metrics !== undefined) void countContainerEnds(pods, metrics, ending.signal);
     await server.start();
     log.info("serving CRI", { socket: config.api.listen });
     tellServiceManager("READY=1", log);
@@ -90,10 +100,11 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     }
     tellServiceManager("STOPPING=1", log);
     log.info("stopping; containers go on");
-    await Promise.all([server.stop(), streaming.stop()]);
+    await Promise.all([server.stop(), streaming.stop(), metricsServer?.stop()]);
     monitor.stop();
     await watching;
   } finally {
+    ending.abort();
     monitor.stop();
     await stopParts(parts, log);
   }

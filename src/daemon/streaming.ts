@@ -1,7 +1,8 @@
 import type { Logger } from "../base/index.ts";
 import { type Config, parseDurationMs, tlsCipherSuites } from "../config/index.ts";
+import type { TlsOptions } from "../host/index.ts";
 import type { PodDeps } from "../pods/index.ts";
-import { createStreamingServer, type StreamingServer, type TlsOptions } from "../streaming/index.ts";
+import { createStreamingServer, type StreamingServer } from "../streaming/index.ts";
 import { streamingBackend } from "./streaming-backend.ts";
 
 /** The streaming server of `[crio.api]`. */
@@ -20,6 +21,7 @@ export function composeStreaming({ api }: Config, pods: PodDeps, log: Logger): S
 function tlsOptions(api: Config["api"]): TlsOptions | undefined {
   if (!api.streamEnableTls) return undefined;
   return {
+    what: "the streaming server",
     certificateFile: api.streamTlsCert,
     keyFile: api.streamTlsKey,
     ...(api.streamTlsCa === "" ? {} : { clientCaFile: api.streamTlsCa }),

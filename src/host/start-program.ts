@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { errnoOf, Fault, type FaultCode, reasonOf } from "../base/index.ts";
+import { beginStep, errnoOf, Fault, type FaultCode, type Next, reasonOf } from "../base/index.ts";
 import type { ExitStatus } from "./exit-status.ts";
 import { processReaper } from "./reaper.ts";
 import { pipe, type SpawnPlan, socketPair, spawn } from "./spawn.ts";
@@ -22,6 +22,8 @@ export interface StartOptions {
   readonly newProcessGroup?: boolean;
   /** A session of its own, and with it a group. */
   readonly newSession?: boolean;
+  /** What becomes of it if it does not end, for those who ask what is waited for. */
+  readonly next?: Next;
 }
 
 export interface StartedProgram {
@@ -63,10 +65,28 @@ export function start(path: string, args: readonly string[], options: StartOptio
       descriptors: ends.map(({ theirs }) => theirs),
       group: groupOf(options),
     });
-    return started(pid, ends.splice(0).map(wrapped), groupOf(options));
+    return noted(path, args, options, started(pid, ends.splice(0).map(wrapped), groupOf(options)));
   } finally {
     for (const end of ends) closeEnd(end);
   }
+}
+
+/** Makes a step of the current operation of it, from its start to its end. */
+function noted(path: string, args: readonly string[], { next }: StartOptions, program: StartedProgram): StartedProgram {
+  const { pid, exited } = program;
+  const command = commandText(path, args);
+  const name = `program ${path.slice(path.lastIndexOf("/") + 1)}`;
+  const step = beginStep(name, { waitsFor: { is: "program", command, pid: () => pid }, next: () => next });
+  if (step === undefined) return program;
+  const ended = () => step.end();
+  exited.then(ended, ended);
+  return program;
+}
+
+/** The command as a person would look for it, at most 300 characters. */
+export function commandText(path: string, args: readonly string[]): string {
+  const text = [path, ...args].join(" ");
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 }
 
 /** One descriptor of the child while it is being started. */
