@@ -23,6 +23,8 @@ function byKind(step: Step): string {
     case "program":
       return programRemedy(pathOf(step).join(" "), waitsFor.command);
     case "process":
+      if (/command/.test(waitsFor.what))
+        return "the command has not ended: see what it does (ps in the container); a timeout ends it";
       return "the container heeds its stop signal late or not at all: see what it does (crictl logs, crictl exec), or wait for SIGKILL";
     case "lock": {
       const holder = waitsFor.holder();

@@ -70,7 +70,7 @@ describe("the metrics of a daemon", () => {
       const found = new Set(family?.samples.flatMap((sample) => Object.keys(sample.labels)));
       for (const label of found) assert.ok(labels.includes(label), `${name}: label ${label}`);
     }
-    const value = (name: string, labels: Readonly<Record<string, string>> = {}) => valueOf(families, name, labels);
+    const value = (name: string, labels: Readonly<Record<string, string>> = {}) => valueIn(families, name, labels);
     assert.equal(value("operations_total", { operation: "RunPodSandbox" }), 1);
     assert.equal(value("operations_errors_total", { operation: "PodSandboxStatus" }), 1);
     assert.ok((value("operations_latency_seconds", { operation: "RunPodSandbox" }) ?? 0) > 0);
@@ -122,7 +122,7 @@ describe("the metrics endpoint", () => {
   });
 });
 
-function valueOf(
+function valueIn(
   families: ReadonlyMap<string, Family>,
   name: string,
   labels: Readonly<Record<string, string>>,

@@ -36,6 +36,7 @@ async function serve(certificate: TestCertificate, more: Partial<TlsOptions> & {
     backend: manualBackend(),
     log: createLogger({ level: () => "info", format: "text", write: (line) => log.push(line) }),
     tls: {
+      what: "the streaming server",
       certificateFile: join(dir, "cert"),
       keyFile: join(dir, "key"),
       ...(ca === undefined ? {} : { clientCaFile: join(dir, "ca") }),
