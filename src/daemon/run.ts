@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { type Logger, Operations, reasonOf } from "../base/index.ts";
 import type { Config, VersionInfo } from "../config/index.ts";
-import { type CriDeps, CriServer, imageHandlers, runtimeHandlers } from "../cri/index.ts";
+import { type CriDeps, CriServer, imageHandlers, runtimeHandlers, statusOverSocket } from "../cri/index.ts";
 import { becomeSubreaper } from "../host/index.ts";
 import { countContainerEnds, inspectEndpoints } from "../observe/index.ts";
 import { loadAll, type PodDeps } from "../pods/index.ts";
@@ -10,12 +10,13 @@ import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { execDirectory } from "./container-options.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
 import { composeInspection } from "./inspection.ts";
-import { composeMetrics, composeMetricsServer } from "./metrics.ts";
 import { compose, type Parts } from "./parts.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
 import { tellServiceManager } from "./service-manager.ts";
 import { noteStart, noteStop, type ShutdownFiles } from "./shutdown-files.ts";
 import { composeStreaming } from "./streaming.ts";
+import { composeMetrics, composeMetricsServer, composeTracing } from "./telemetry.ts";
+import { startWatchdog } from "./watchdog.ts";
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -55,6 +56,7 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     runtimeVersion: version.version,
     runtimeConfig: () => parts.live.current.config.runtime,
   };
+  const tracing = await composeTracing(config, operations, log);
   const inspection = composeInspection(parts, operations, log);
   const server = new CriServer({
     path: config.api.listen,
@@ -64,6 +66,7 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     image: imageHandlers(cri),
     http: inspectEndpoints(inspection),
     operations,
+    ...(tracing && { traceOf: tracing.traceOf }),
     ...(metrics && { onCall: (report) => metrics.called(report) }),
     log,
   });
@@ -95,6 +98,11 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     log.info("serving CRI", { socket: config.api.listen });
     tellServiceManager("READY=1", log);
     {
+      using _watchdog = startWatchdog({
+        env: process.env,
+        check: (patience) => statusOverSocket(config.api.listen, patience),
+        log,
+      });
       await using _reloads = reloadOnHangup(parts.live, reload, log);
       await stopping;
     }
@@ -107,6 +115,7 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     ending.abort();
     monitor.stop();
     await stopParts(parts, log);
+    await tracing?.stop();
   }
   await noteStop(files, config.crio.root, log);
 }

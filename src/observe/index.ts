@@ -3,6 +3,7 @@ export { type DaemonInfo, type IdRange, type InspectDeps, inspectEndpoints, prof
 export { type CallNews, Metrics, type PullProgressReading } from "./metrics/metrics.ts";
 export { MetricsServer, type MetricsServerOptions } from "./metrics/server.ts";
 export { countContainerEnds } from "./metrics/watch-containers.ts";
-export type { TraceSource } from "./trace-context.ts";
+export type { TraceSource } from "./tracing/trace-context.ts";
+export { Tracing, type TracingOptions } from "./tracing/tracing.ts";
 export { waitsText } from "./waits.ts";
 export { type WhyAnswer, whyStuck } from "./why.ts";

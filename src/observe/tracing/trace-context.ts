@@ -1,4 +1,4 @@
-import { randomHex, type TraceParent } from "../base/index.ts";
+import { randomHex, type TraceParent } from "../../base/index.ts";
 
 /** Which trace a call belongs to, from its headers. */
 export type TraceSource = (header: (name: string) => string | undefined) => TraceParent;

@@ -1,7 +1,7 @@
 import type { Logger, Operations } from "../base/index.ts";
-import { type Config, tlsCipherSuites } from "../config/index.ts";
+import { type Config, tlsCipherSuites, version } from "../config/index.ts";
 import type { TlsOptions } from "../host/index.ts";
-import { Metrics, MetricsServer } from "../observe/index.ts";
+import { Metrics, MetricsServer, Tracing } from "../observe/index.ts";
 import type { Parts } from "./parts.ts";
 
 /** The metrics of `[crio.metrics]`; undefined when they are off. `parts` is asked when somebody reads them. */
@@ -15,6 +15,22 @@ export async function composeMetrics(
     operations,
     defaultRuntime: () => parts().live.handlers.defaultName,
     pulls: () => [],
+  });
+}
+
+/** The traces of `[crio.tracing]`; undefined when they are off, which then cost nothing. */
+export async function composeTracing(
+  { tracing }: Config,
+  operations: Operations,
+  log: Logger,
+): Promise<Tracing | undefined> {
+  if (!tracing.enableTracing) return undefined;
+  return await Tracing.start({
+    endpoint: tracing.tracingEndpoint,
+    perMillion: tracing.tracingSamplingRatePerMillion,
+    version,
+    operations,
+    log,
   });
 }
 
