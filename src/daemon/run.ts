@@ -56,7 +56,7 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     runtimeVersion: version.version,
     runtimeConfig: () => parts.live.current.config.runtime,
   };
-  const tracing = await composeTracing(config, operations, log);
+  const tracing = composeTracing(config, operations, log);
   const inspection = composeInspection(parts, operations, log);
   const server = new CriServer({
     path: config.api.listen,

@@ -19,13 +19,9 @@ export async function composeMetrics(
 }
 
 /** The traces of `[crio.tracing]`; undefined when they are off, which then cost nothing. */
-export async function composeTracing(
-  { tracing }: Config,
-  operations: Operations,
-  log: Logger,
-): Promise<Tracing | undefined> {
+export function composeTracing({ tracing }: Config, operations: Operations, log: Logger): Tracing | undefined {
   if (!tracing.enableTracing) return undefined;
-  return await Tracing.start({
+  return new Tracing({
     endpoint: tracing.tracingEndpoint,
     perMillion: tracing.tracingSamplingRatePerMillion,
     version,

@@ -53,6 +53,8 @@ describe("why an operation is stuck", () => {
     await registry.setFaults([]);
   });
   after(async () => {
+    const { containers } = await calls().listContainers({ filter: { podSandboxId } });
+    await Promise.all(containers.map(({ id }) => calls().stopContainer({ containerId: id, timeout: 0n })));
     await stage.cri.runtime.removePodSandbox({ podSandboxId });
     await stage[Symbol.asyncDispose]();
   });

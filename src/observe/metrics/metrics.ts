@@ -65,7 +65,9 @@ export class Metrics implements ImageNews {
 
   /** The library is loaded only here: it costs memory. */
   static async create(options: MetricsOptions): Promise<Metrics> {
-    return new Metrics(await import("prom-client"), options);
+    // All that a bundle has of a CommonJS library is in `default`; its types are those of the library then.
+    const { default: library } = (await import("prom-client")) as unknown as { readonly default: typeof PromClient };
+    return new Metrics(library, options);
   }
 
   private constructor(lib: typeof PromClient, options: MetricsOptions) {

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import type { Client } from "@grpc/grpc-js";
+import { Client, credentials } from "@grpc/grpc-js";
 import { type Logger, type Operations, reasonOf, type Step } from "../../base/index.ts";
 import { type Attributes, encodeExport, type Span } from "./otlp.ts";
 import { type TraceSource, traceSource } from "./trace-context.ts";
@@ -35,15 +35,10 @@ export class Tracing {
   #sending: Promise<void> = Promise.resolve();
   readonly #timer: NodeJS.Timeout;
 
-  /** The client's part of gRPC is loaded only here. It connects with the first spans, and again when the collector was away. */
-  static async start(options: TracingOptions): Promise<Tracing> {
-    const { Client, credentials } = await import("@grpc/grpc-js");
-    return new Tracing(options, new Client(options.endpoint, credentials.createInsecure()));
-  }
-
-  private constructor(options: TracingOptions, client: Client) {
+  /** It connects with the first spans, and again when the collector was away. */
+  constructor(options: TracingOptions) {
     this.#options = options;
-    this.#client = client;
+    this.#client = new Client(options.endpoint, credentials.createInsecure());
     this.traceOf = traceSource(options.perMillion);
     this.#resource = {
       "service.name": "crio",
