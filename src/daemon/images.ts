@@ -1,8 +1,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import type { Logger } from "../base/index.ts";
 import { type Config, version } from "../config/index.ts";
-import { type ImageDeps, type ImageUsers, LayerFlights, PullsUnderway, pinnedBy, SharedWork } from "../images/index.ts";
+import { type ImageDeps, LayerFlights, PullsUnderway, pinnedBy, SharedWork } from "../images/index.ts";
 import { hostPlatform } from "../oci/index.ts";
 import {
   authFileSearchPath,
@@ -14,7 +13,6 @@ import {
   type RegistriesConfig,
   type ShortNameMode,
 } from "../registry/index.ts";
-import type { Store } from "../storage/index.ts";
 import type { Live } from "./live.ts";
 
 /** Where the containers/* libraries look for certificates, the first directory with one for the registry counts. */
@@ -23,7 +21,7 @@ const certsDirs = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 /** What the operations on images work with, from the configuration and the containers/* files of this node. */
 export function composeImages(
   live: Pick<Live, "current">,
-  { store, users, log }: { readonly store: Store; readonly users: ImageUsers; readonly log: Logger },
+  { store, users, news, log }: Pick<ImageDeps, "store" | "users" | "news" | "log">,
 ): ImageDeps {
   const registries = () => live.current.registries;
   const { globalAuthFile, shortNameMode, pullProgressTimeoutMs } = live.current.config.image;
@@ -54,6 +52,7 @@ export function composeImages(
     progressTimeoutMs: pullProgressTimeoutMs,
     pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),
     users,
+    ...(news && { news }),
     log,
   };
 }

@@ -3,6 +3,7 @@ import type { ImageReference, Platform } from "../oci/index.ts";
 import type { RegistryClient } from "../registry/index.ts";
 import type { Store } from "../storage/index.ts";
 import type { LayerFlights } from "./layers.ts";
+import type { ImageNews } from "./news.ts";
 import type { SharedWork } from "./shared-work.ts";
 import type { PullsUnderway } from "./underway.ts";
 
@@ -21,6 +22,7 @@ export interface ImageDeps {
   readonly progressTimeoutMs: number;
   readonly pinned: PinnedImages;
   readonly users: ImageUsers;
+  readonly news?: ImageNews;
   readonly log: Logger;
 }
 

@@ -3,6 +3,7 @@ export { type FoundImage, findImage } from "./find.ts";
 export { type FileSystemUsage, imageFsInfo } from "./fs-info.ts";
 export { LayerFlights } from "./layers.ts";
 export { listImages } from "./list.ts";
+export type { ImageNews } from "./news.ts";
 export { pinnedBy } from "./pinned.ts";
 export { type PullRequest, pullImage } from "./pull.ts";
 export { removeImage } from "./remove.ts";

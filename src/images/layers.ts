@@ -1,4 +1,4 @@
-import { Fault, isFault, type Logger, Places, reasonOf, withStep } from "../base/index.ts";
+import { Fault, inStep, isFault, type Logger, Places, reasonOf, withStep } from "../base/index.ts";
 import { type Descriptor, type Digest, digestAlgorithm } from "../oci/index.ts";
 import type { RegistryClient, RegistrySource } from "../registry/index.ts";
 import type { StagedLayer, Store } from "../storage/index.ts";
@@ -47,6 +47,13 @@ export interface FetchOptions {
   readonly counted: (layer: Digest, bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
   /** A layer is in the store. */
   readonly there: (layer: Digest) => void;
+  readonly news?: LayerNews | undefined;
+}
+
+/** What becomes of each layer. */
+export interface LayerNews {
+  reused(layer: Digest): void;
+  fetched(blob: Descriptor): void;
 }
 
 interface LayerOptions extends FetchOptions {
@@ -188,10 +195,12 @@ export class LayerFlights {
 
   async #fetch(plan: LayerPlan, below: Promise<void>, options: LayerOptions): Promise<void> {
     if (await this.#store.hasLayer(plan.id)) {
+      options.news?.reused(plan.blob.digest);
       await below;
       return;
     }
-    const staged = await this.#stage(plan, options);
+    const staged = await inStep(`layer ${plan.blob.digest}`, () => this.#stage(plan, options));
+    options.news?.fetched(plan.blob);
     try {
       await below;
       options.signal.throwIfAborted();

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { Fault, isFault, nsFromRfc3339, withStep } from "../base/index.ts";
+import { Fault, isFault, nsFromRfc3339, reasonOf, withStep } from "../base/index.ts";
 import { checkLayersMatch, type Digest, digestHex, type ImageReference, referenceText } from "../oci/index.ts";
 import type { Credential, ResolvedImage } from "../registry/index.ts";
 import type { ImageDeps } from "./deps.ts";
-import { planLayers } from "./layers.ts";
+import { type LayerNews, planLayers } from "./layers.ts";
 import { watchProgress } from "./pull-progress.ts";
 
 export interface PullRequest {
@@ -20,7 +20,7 @@ export interface PullRequest {
  */
 export async function pullImage(deps: ImageDeps, request: PullRequest): Promise<string> {
   if (request.image === "") throw new Fault("invalid", "no image specified");
-  return await deps.pulls.join(keyOf(request), (signal) => pullFirst(deps, request, signal), request.signal);
+  return await deps.pulls.join(keyOf(request), (signal) => pullCounted(deps, request, signal), request.signal);
 }
 
 /** Requests are the same when image, credential and namespace are; the key does not show the credential. */
@@ -29,6 +29,17 @@ function keyOf({ image, auth, namespace }: PullRequest): string {
   return createHash("sha256")
     .update(JSON.stringify([image, secret, namespace]))
     .digest("hex");
+}
+
+async function pullCounted(deps: ImageDeps, request: PullRequest, signal: AbortSignal): Promise<string> {
+  try {
+    const id = await pullFirst(deps, request, signal);
+    deps.news?.pulled();
+    return id;
+  } catch (error) {
+    deps.news?.pullFailed(reasonOf(error));
+    throw error;
+  }
 }
 
 /** Pulls the first candidate that can be had; rejects with the last one's failure. */
@@ -67,8 +78,19 @@ async function pullReference(
     underway.there(layer);
     log.debug("layer is there", { layer, progress: underway.summary() });
   };
-  const fetching = { source: resolved.source, signal: progress.signal, counted: progress.counted, there };
+  const fetching = {
+    source: resolved.source,
+    signal: progress.signal,
+    counted: progress.counted,
+    there,
+    news: newsOf(deps, name),
+  };
   return await deps.layers.fetchAll(layers, fetching, () => recordImage(deps, name, resolved, layers.at(-1)?.id));
+}
+
+function newsOf({ news }: ImageDeps, name: string): LayerNews | undefined {
+  if (news === undefined) return undefined;
+  return { reused: (layer) => news.layerReused(name, layer), fetched: (blob) => news.layerFetched(blob) };
 }
 
 /** The commit point of a pull: the image's record, with its manifests and config as data. */

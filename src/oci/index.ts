@@ -62,5 +62,5 @@ export {
 } from "./reference.ts";
 export type * from "./runtime-spec.ts";
 export { ociVersion } from "./runtime-spec.ts";
-export { maxRuntimeSpecBytes, parseRuntimeSpec, runtimeJson } from "./runtime-spec-json.ts";
+export { exactJson, maxRuntimeSpecBytes, parseRuntimeSpec, runtimeJson } from "./runtime-spec-json.ts";
 export { parseYamlObject } from "./yaml.ts";
