@@ -1,16 +1,17 @@
-import { Flight, KeyedLock, type Logger, systemClock } from "../base/index.ts";
+import { availableParallelism } from "node:os";
+import { Flight, KeyedLock, type Logger, Places, reasonOf, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
-import { ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
+import { CdiDevices, HookDirectories, ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
 import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
-import { openStore } from "../storage/index.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { composeImages } from "./images.ts";
 import { Live } from "./live.ts";
+import { openNodeStore } from "./node-store.ts";
 
 /** The daemon's parts, wired. */
 export interface Parts {
@@ -24,9 +25,16 @@ export interface Parts {
 
 const cniCacheDir = "/var/lib/cni";
 const discardTimeoutMs = 10_000;
+const leastExecStarts = 4;
 
-/** Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. */
-export async function compose(config: Config, log: Logger): Promise<Parts> {
+/**
+ * Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. With `repairsStore`, a store that cannot
+ * be opened for its damage is wiped.
+ */
+export async function compose(
+  config: Config,
+  { repairsStore, log }: { readonly repairsStore: boolean; readonly log: Logger },
+): Promise<Parts> {
   const driver = cgroupDriver(config);
   const systemd = driver === "systemd" ? createSystemd() : undefined;
   const cgroups = createCgroupManager(driver, await detectCgroups(), {
@@ -35,17 +43,10 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   });
   const host = await readHostFacts(cgroups);
   warnOfMissingRights(host.boundingCapabilities, log);
+  const hooks = new HookDirectories(config.runtime.hooksDir, log);
+  await hooks.check();
   const live = await Live.start(config, { log, kernelVersion: host.kernelVersion });
-  const store = await openStore({
-    graphRoot: config.crio.root,
-    runRoot: config.crio.runroot,
-    driver: config.crio.storageDriver,
-    driverOptions: [
-      ...config.crio.storageOption,
-      ...(config.crio.imagestore === "" ? [] : [`overlay.imagestore=${config.crio.imagestore}`]),
-    ],
-    log,
-  });
+  const store = await openNodeStore(config, { repairs: repairsStore, log });
   const containerTable = new Containers();
   const imageMounts = new ImageMounts({ store, containers: containerTable, log });
   const images = composeImages(live, { store, users: imageMounts, log });
@@ -107,9 +108,12 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     podLocks: new KeyedLock(),
     containerLocks: new KeyedLock(),
     stopping: new Stopping(log),
+    execStarts: new Places(Math.max(leastExecStarts, availableParallelism())),
     store,
     images,
     imageMounts,
+    hooks,
+    cdi: new CdiDevices(log),
     cgroups,
     handlers: live.handlers,
     host,
@@ -145,6 +149,17 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   };
 }
 
+/** Puts the parts away. What fails is logged, and the next one follows. */
+export async function stopParts(parts: Parts, log: Logger): Promise<void> {
+  for (const [name, stop] of parts.stops) {
+    try {
+      await stop();
+    } catch (error) {
+      log.error(`stopping ${name} failed`, { error: reasonOf(error) });
+    }
+  }
+}
+
 function cgroupDriver(config: Config): "systemd" | "cgroupfs" {
   return config.runtime.cgroupManager === "cgroupfs" ? "cgroupfs" : "systemd";
 }
@@ -156,7 +171,6 @@ function podOptions(live: Live): PodDeps["podOptions"] {
     pauseImage: () => live.current.config.image.pauseImage,
     pauseCommand: () => live.current.config.image.pauseCommand,
     defaultSysctls: config.runtime.defaultSysctls.map(parseSysctl).map(({ key, value }) => [key, value]),
-    infraCpuset: config.runtime.infraCtrCpuset,
     podEvents: config.runtime.enablePodEvents,
   };
 }

@@ -1,17 +1,21 @@
 import { mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { type Logger, reasonOf } from "../base/index.ts";
 import type { Config, VersionInfo } from "../config/index.ts";
 import { type CriDeps, CriServer, imageHandlers, runtimeHandlers } from "../cri/index.ts";
 import { becomeSubreaper } from "../host/index.ts";
 import { loadAll, type PodDeps } from "../pods/index.ts";
 import { removeStaleExecDirectories } from "../runtime/index.ts";
+import { execDirectory } from "./container-options.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
-import { compose, type Parts } from "./parts.ts";
+import { compose, stopParts } from "./parts.ts";
 import { reloadRegistriesOnChange } from "./registries-watch.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
+import { repairStore } from "./repair-store.ts";
 import { tellServiceManager } from "./service-manager.ts";
-import { noteStart, noteStop, type ShutdownFiles } from "./shutdown-files.ts";
+import { noteStart, noteStop, readLastEnd, shutdownFiles } from "./shutdown-files.ts";
 import { composeStreaming } from "./streaming.ts";
+import { wipeStale } from "./wipe-stale.ts";
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -32,16 +36,14 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
   becomeSubreaper();
   const stopping = stopSignal(signal, log);
   log.info(`Starting CRI-O, version: ${version.version}`, { platform: version.platform, runtime: version.goVersion });
-  const parts = await compose(config, log);
+  const files = shutdownFiles(config, version.version);
+  const lastEnd = await readLastEnd(files);
+  if (lastEnd.isUnclean) log.warn("the last daemon ended without having put everything away");
+  const repairsStore = lastEnd.isUnclean && config.crio.internalRepair;
+  const parts = await compose(config, { repairsStore, log });
   const { pods } = parts;
-  const files: ShutdownFiles = {
-    versionFile: config.crio.versionFile,
-    versionFilePersist: config.crio.versionFilePersist,
-    cleanShutdownFile: config.crio.cleanShutdownFile,
-    version: version.version,
-  };
   const monitor = new ExitMonitor(pods);
-  const streaming = composeStreaming(config, pods, log);
+  const streaming = await composeStreaming(config, pods, log);
   const cri: CriDeps = {
     pods,
     images: parts.images,
@@ -62,12 +64,16 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
   });
   try {
     await prepareDirectories(config);
-    await removeStaleExecDirectories().catch((error: unknown) => {
-      log.warn("what execs of a daemon that was killed have left stays", { error: reasonOf(error) });
-    });
+    for (const parent of [tmpdir(), execDirectory(config.runtime.containerExitsDir)]) {
+      await removeStaleExecDirectories(parent).catch((error: unknown) => {
+        log.warn("what execs of a daemon that was killed have left stays", { error: reasonOf(error) });
+      });
+    }
     await parts.networks.start();
     const report = await loadAll(pods);
     log.info("took up what the store has", { ...report });
+    if (repairsStore) await repairStore(pods);
+    if (config.crio.internalWipe) await wipeStale(pods, lastEnd, config.crio.versionFilePersist !== "");
     if (report.failed > 0)
       log.warn("leaving ports and networks of unknown pods alone: some pods could not be taken up");
     else
@@ -115,16 +121,7 @@ async function prepareDirectories(config: Config): Promise<void> {
   for (const path of [config.runtime.containerExitsDir, config.runtime.containerAttachSocketDir]) {
     await mkdir(path, { recursive: true, mode: 0o755 });
   }
-}
-
-async function stopParts(parts: Parts, log: Logger): Promise<void> {
-  for (const [name, stop] of parts.stops) {
-    try {
-      await stop();
-    } catch (error) {
-      log.error(`stopping ${name} failed`, { error: reasonOf(error) });
-    }
-  }
+  await mkdir(execDirectory(config.runtime.containerExitsDir), { recursive: true, mode: 0o750 });
 }
 
 function stopSignal(signal: AbortSignal | undefined, log: Logger): Promise<void> {

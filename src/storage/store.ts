@@ -1,5 +1,6 @@
 import type { DiskUsage } from "../host/index.ts";
 import type { Digest } from "../oci/index.ts";
+import type { CheckOptions, StoreReport } from "./check.ts";
 import type { MountOptions, NewContainerOptions } from "./containers.ts";
 import type { ImageData, NewImageOptions, RemoveImageOptions } from "./images.ts";
 import type { UnmountOptions } from "./layer-mounts.ts";
@@ -8,8 +9,10 @@ import type { MappedMount } from "./overlay/overlay-driver.ts";
 import type { StoredContainer } from "./records/container-record.ts";
 import type { StoredImage } from "./records/image-record.ts";
 import type { StoredLayer } from "./records/layer-record.ts";
+import type { RepairOptions, RepairReport } from "./repair.ts";
 
 export type {
+  CheckOptions,
   CommitOptions,
   ImageData,
   MappedMount,
@@ -17,8 +20,11 @@ export type {
   NewContainerOptions,
   NewImageOptions,
   RemoveImageOptions,
+  RepairOptions,
+  RepairReport,
   StagedLayer,
   StageOptions,
+  StoreReport,
   UnmountOptions,
 };
 
@@ -125,6 +131,14 @@ export interface Store {
   containerRunDir(id: string): string;
   /** What a container has written to its root file system. Rejects with Fault("not-found"). */
   containerUsage(id: string, signal?: AbortSignal): Promise<DiskUsage>;
+
+  /** Looks for damage; changes nothing. Others may use the store meanwhile. Rejects with the signal's reason. */
+  check(options: CheckOptions): Promise<StoreReport>;
+  /**
+   * Removes what a check with the same options has found damaged, topmost first: containers as far as `removesContainer` says so, images, layers. A link
+   * that is all that is missing is put back. What cannot be removed is told, and stays.
+   */
+  repair(report: StoreReport, options: RepairOptions): Promise<RepairReport>;
 
   /** Ends what is under way, which fails; takes the driver's mount away unless a container is mounted. */
   close(): Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * The worker thread that unpacks layers and removes trees: everything in it that touches files is synchronous, and for a
+ * The worker thread that unpacks layers, reads them back and removes trees: everything in it that touches files is synchronous, and for a
  * layer confined to the layer's directory. Decompression is asynchronous but touches no files.
  */
 import { closeSync, openSync, unlinkSync } from "node:fs";
@@ -9,6 +9,7 @@ import { parentPort } from "node:worker_threads";
 import { codeOf, reasonOf } from "../../base/index.ts";
 import { Confinement } from "./confine.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
+import { verifyLayer } from "./layer-verifying.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
@@ -43,6 +44,17 @@ if (port !== null) {
     confinement.enter(job.directory);
   };
 
+  const verify = async ({ directory, tarSplitFile, ...options }: ToWorker & { is: "verify" }) => {
+    const tarSplitFd = openSync(tarSplitFile, "r");
+    try {
+      confinement.enter(directory);
+      return await verifyLayer({ ...options, tarSplitFd });
+    } finally {
+      confinement.leave();
+      closeSync(tarSplitFd);
+    }
+  };
+
   const handle = async (message: ToWorker) => {
     switch (message.is) {
       case "unpack":
@@ -63,6 +75,8 @@ if (port !== null) {
         stop();
         return answer({ is: "unpacked", layer });
       }
+      case "verify":
+        return answer({ is: "verified", layer: await verify(message) });
       case "remove":
         removeTree(message.directory);
         return answer({ is: "removed" });

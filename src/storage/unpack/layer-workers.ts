@@ -2,10 +2,13 @@ import { Fault } from "../../base/index.ts";
 import { workerFile } from "../../host/index.ts";
 import { Interrupt } from "./interrupt.ts";
 import type { UnpackedLayer } from "./layer-unpacking.ts";
+import type { VerifiedLayer } from "./layer-verifying.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
 import { type WorkerJob, WorkerPool } from "./worker-pool.ts";
 
 export type UnpackPlan = Omit<ToWorker & { readonly is: "unpack" }, "is">;
+
+export type VerifyPlan = Omit<ToWorker & { readonly is: "verify" }, "is">;
 
 export interface LayerWorkersOptions {
   /** Layers unpacked at the same time; further ones wait, but not for those whose bytes do not come. */
@@ -36,22 +39,44 @@ export class LayerWorkers {
     return this.#unpackers.run((worker) => unpackWith(worker, blob, plan, signal), signal);
   }
 
+  /** Reads a layer back, see layer-verifying.ts. */
+  async verify(plan: VerifyPlan, signal?: AbortSignal): Promise<VerifiedLayer> {
+    return this.#unpackers.run(async (worker) => {
+      const answer = await answerTo(worker, { is: "verify", ...plan }, "verified");
+      return answer.layer;
+    }, signal);
+  }
+
   /** Removes a directory tree, see remove-tree.ts. */
   async remove(directory: string, signal?: AbortSignal): Promise<void> {
-    await this.#removers.run(async (worker) => {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      worker.onMessage = (message) => {
-        if (message.is === "removed") resolve();
-        if (message.is === "failed") reject(faultOf(message));
-      };
-      worker.send({ is: "remove", directory });
-      await Promise.race([promise, worker.died]);
-    }, signal);
+    await this.#removers.run((worker) => answerTo(worker, { is: "remove", directory }, "removed"), signal);
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#unpackers.close(), this.#removers.close()]);
   }
+}
+
+/** Gives a worker a job that it answers once. */
+async function answerTo<Is extends FromWorker["is"]>(
+  worker: WorkerJob,
+  job: ToWorker,
+  is: Is,
+): Promise<FromWorker & { readonly is: Is }> {
+  const { promise, resolve, reject } = Promise.withResolvers<FromWorker & { readonly is: Is }>();
+  worker.onMessage = (message) => {
+    if (isAnswer(message, is)) resolve(message);
+    if (message.is === "failed") reject(faultOf(message));
+  };
+  worker.send(job);
+  return await Promise.race([promise, worker.died]);
+}
+
+function isAnswer<Is extends FromWorker["is"]>(
+  message: FromWorker,
+  is: Is,
+): message is FromWorker & { readonly is: Is } {
+  return message.is === is;
 }
 
 const maxBytesInFlight = 4 * 2 ** 20;
