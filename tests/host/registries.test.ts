@@ -173,6 +173,7 @@ ${more}`;
       (await scene.daemon.log()).includes("system registries reload failed"),
     );
     await pull(`${open}/real/place/app:1`);
+    await configure("");
   });
 
   describe("with credentials", () => {
