@@ -214,6 +214,7 @@ ${more}`;
         await refusal(image),
         /credential helper docker-credential-fortest about 127\.0\.0\.1:5103: .*no such luck/,
       );
+      await configure(`[[registry]]\nlocation = "${guarded}"\ninsecure = true`);
       await rm(helper);
     });
 
