@@ -17,7 +17,7 @@ const rows: readonly (readonly string[])[] = [
   ["containers"],
   ["images"],
   ["state"],
-  ["runtime", "network", "storage", "registry", "spec", "security", "cgroups"],
+  ["runtime", "network", "storage", "registry", "signatures", "spec", "security", "cgroups"],
   ["config"],
   ["host"],
   ["oci"],
@@ -33,7 +33,8 @@ const homes: Readonly<Record<string, string>> = {
   yaml: "registry",
   "prom-client": "observe",
   ws: "streaming",
-  openpgp: "registry",
+  openpgp: "signatures",
+  "@sigstore/core": "signatures",
 };
 
 interface Import {

@@ -2,7 +2,7 @@ import { mkdir, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, Fault, KeyedLock, type Logger, reasonOf } from "../base/index.ts";
 import { close, openInRoot, readBounded, writeFileAtomic } from "../host/index.ts";
-import { findImage, type ImageDeps, type ImageUsers } from "../images/index.ts";
+import { findImage, type ImageDeps, type ImageUsers, requireTrustedUse } from "../images/index.ts";
 import type { Containers } from "../state/index.ts";
 import type { Store } from "../storage/index.ts";
 import type { MountConfig } from "./config.ts";
@@ -130,17 +130,19 @@ async function writeHeld({ runDir }: Holder, layers: readonly string[]): Promise
   await writeFileAtomic(join(runDir, heldFile), JSON.stringify(layers), { mode: 0o600, durable: false });
 }
 
-/** The ids of the images that mounts name. Rejects, in the words that the kubelet looks for, when one is not in the store. */
+/** The ids of the images that mounts name. Rejects, in the words that the kubelet looks for, when one is not in the store, or is not trusted. */
 export async function findMountImages(
-  images: Pick<ImageDeps, "store" | "candidates">,
+  images: Pick<ImageDeps, "store" | "candidates" | "policies">,
   mounts: readonly MountConfig[],
+  namespace: string,
 ): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
-  for (const { image } of mounts) {
+  for (const { image, userSpecifiedImage: userSpecified } of mounts) {
     if (image === undefined || found.has(image)) continue;
     await forImageVolume(async () => {
       const local = await findImage(images, image);
       if (local === undefined) throw new Fault("not-found", `image "${image}" does not exist locally`);
+      await requireTrustedUse(images, local.image, { namespace, userSpecified });
       found.set(image, local.image.id);
     });
   }

@@ -1,5 +1,5 @@
 import { Fault } from "../base/index.ts";
-import { configBytes, findImage, repoDigestsOf } from "../images/index.ts";
+import { configBytes, findImage, repoDigestsOf, requireTrustedUse } from "../images/index.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/index.ts";
 import type { RuntimeHandler } from "../runtime/index.ts";
 import { filterAnnotations } from "../security/index.ts";
@@ -56,8 +56,9 @@ export async function planContainer(
     throw new Fault("unimplemented", `CDI devices are not supported yet: ${config.cdiDevices.join(", ")}`);
   }
   const handler = deps.handlers.get(pod.record.runtimeHandler);
-  const image = await plannedImage(deps, config.image);
-  const mountImages = await findMountImages(deps.images, config.mounts);
+  const { namespace } = pod.record.metadata;
+  const image = await plannedImage(deps, config, namespace);
+  const mountImages = await findMountImages(deps.images, config.mounts, namespace);
   const { os, architecture } = image.config;
   return {
     id,
@@ -80,10 +81,15 @@ export async function planContainer(
   };
 }
 
-async function plannedImage(deps: ContainerDeps, text: string): Promise<PlannedImage> {
+async function plannedImage(
+  deps: ContainerDeps,
+  { image: text, userSpecifiedImage }: ContainerConfig,
+  namespace: string,
+): Promise<PlannedImage> {
   const found = await findImage(deps.images, text);
   if (found === undefined) throw new Fault("not-found", `image "${text}" is not on this node: pull it first`);
   const { image } = found;
+  await requireTrustedUse(deps.images, image, { namespace, userSpecified: userSpecifiedImage });
   return {
     id: image.id,
     name: image.names.find((name) => !name.includes("@")) ?? image.names[0] ?? "",

@@ -10,6 +10,7 @@ import {
   createCredentialSource,
   createRegistryClient,
   loadRegistriesConf,
+  loadRegistriesD,
   type RegistriesConfFiles,
   type RegistriesConfig,
   type ShortNameMode,
@@ -39,6 +40,7 @@ export function composeImages(
     config: registries,
     credentials,
     certsDirs,
+    signaturePlaces: async () => await loadRegistriesD(await registriesD()),
     userAgent: `cri-o/${version} os/linux arch/${hostPlatform().architecture}`,
     log,
     env: process.env,
@@ -51,6 +53,10 @@ export function composeImages(
     layers: new LayerFlights(store, registry, log),
     platform: hostPlatform(),
     progressTimeoutMs: pullProgressTimeoutMs,
+    get policies() {
+      const { signaturePolicy, signaturePolicyDir } = live.current.config.image;
+      return { configured: signaturePolicy, namespacesDir: signaturePolicyDir, usual: usualPolicies() };
+    },
     pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),
     users,
     log,
@@ -67,7 +73,7 @@ export async function readRegistries(config: Config): Promise<RegistriesConfig> 
  * named, else the node's and then the user's.
  */
 async function registriesFiles({ invocation }: Config): Promise<RegistriesConfFiles> {
-  const home = join(process.env.HOME ?? "/root", ".config/containers");
+  const home = ownContainersDir();
   const users = join(home, "registries.conf");
   const path = invocation.registriesConf || ((await isThere(users)) ? users : "/etc/containers/registries.conf");
   const dropInDirs =
@@ -75,6 +81,21 @@ async function registriesFiles({ invocation }: Config): Promise<RegistriesConfFi
       ? ["/etc/containers/registries.conf.d", join(home, "registries.conf.d")]
       : [invocation.registriesConfDir];
   return { path, dropInDirs, required: invocation.registriesConf !== "" };
+}
+
+/** containers-policy.json(5): the user's own, also root's, else the node's. */
+function usualPolicies(): readonly string[] {
+  return [join(ownContainersDir(), "policy.json"), "/etc/containers/policy.json"];
+}
+
+/** containers-registries.d(5): the user's own directory in place of the node's. */
+async function registriesD(): Promise<string> {
+  const users = join(ownContainersDir(), "registries.d");
+  return (await isThere(users)) ? users : "/etc/containers/registries.d";
+}
+
+function ownContainersDir(): string {
+  return join(process.env.HOME ?? "/root", ".config/containers");
 }
 
 async function isThere(path: string): Promise<boolean> {

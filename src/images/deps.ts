@@ -1,6 +1,7 @@
 import type { Logger } from "../base/index.ts";
 import type { ImageReference, Platform } from "../oci/index.ts";
 import type { RegistryClient } from "../registry/index.ts";
+import type { PolicyPlaces } from "../signatures/index.ts";
 import type { Store } from "../storage/index.ts";
 import type { LayerFlights } from "./layers.ts";
 import type { SharedWork } from "./shared-work.ts";
@@ -16,6 +17,8 @@ export interface ImageDeps {
   readonly platform: Platform;
   /** How long a pull may go on without receiving anything; 0 for ever. */
   readonly progressTimeoutMs: number;
+  /** Where the signature policies are. */
+  readonly policies: PolicyPlaces;
   readonly pinned: PinnedImages;
   readonly users: ImageUsers;
   readonly log: Logger;

@@ -1,10 +1,19 @@
 import { createHash } from "node:crypto";
 import { Fault, isFault, nsFromRfc3339, withStep } from "../base/index.ts";
-import { checkLayersMatch, digestHex, type ImageReference, referenceText } from "../oci/index.ts";
+import {
+  checkLayersMatch,
+  digestHex,
+  type ImageReference,
+  type ImageSignature,
+  referenceText,
+  signatureBlob,
+} from "../oci/index.ts";
 import type { Credential, ResolvedImage } from "../registry/index.ts";
+import { isSignatureRefusal } from "../signatures/index.ts";
 import type { ImageDeps } from "./deps.ts";
 import { planLayers } from "./layers.ts";
 import { watchProgress } from "./pull-progress.ts";
+import { requireTrustedPull } from "./trust.ts";
 
 export interface PullRequest {
   readonly image: string;
@@ -36,13 +45,15 @@ async function pullFirst(deps: ImageDeps, request: PullRequest, signal: AbortSig
   let failure: unknown = new Fault("invalid", `no candidates for ${request.image}`);
   for (const reference of deps.candidates(request.image)) {
     try {
-      return await pullReference(deps, reference, request.auth, signal);
+      return await pullReference(deps, reference, request, signal);
     } catch (error) {
       signal.throwIfAborted();
       failure = error;
     }
   }
-  // The kubelet knows this word, and backs off.
+  // The kubelet knows these words, and tells them its user.
+  if (isSignatureRefusal(failure))
+    throw withStep(`SignatureValidationFailed: unable to pull image ${request.image}`, failure);
   if (isFault(failure, "unavailable")) throw withStep("RegistryUnavailable", failure);
   throw withStep(`unable to pull image ${request.image}`, failure);
 }
@@ -50,7 +61,7 @@ async function pullFirst(deps: ImageDeps, request: PullRequest, signal: AbortSig
 async function pullReference(
   deps: ImageDeps,
   reference: ImageReference,
-  auth: Credential | undefined,
+  { auth, namespace }: PullRequest,
   signal: AbortSignal,
 ): Promise<string> {
   const name = referenceText(reference);
@@ -58,11 +69,15 @@ async function pullReference(
   using progress = watchProgress({ timeoutMs: deps.progressTimeoutMs, signal, log });
   const wanted = { platform: deps.platform, signal: progress.signal, ...(auth === undefined ? {} : { auth }) };
   const resolved = await progress.during(() => deps.registry.resolve(reference, wanted));
+  const checking = { namespace, signal: progress.signal };
+  const signatures = await progress.during(() => requireTrustedPull(deps, resolved, checking));
   checkLayersMatch(resolved.manifest, resolved.config);
   const layers = planLayers(deps.store, resolved.manifest.layers, resolved.config.rootfs.diffIds);
   log.debug("image resolved", { digest: resolved.manifestDigest, layers: layers.length });
   const fetching = { source: resolved.source, signal: progress.signal, counted: progress.counted };
-  return await deps.layers.fetchAll(layers, fetching, () => recordImage(deps, name, resolved, layers.at(-1)?.id));
+  return await deps.layers.fetchAll(layers, fetching, () =>
+    recordImage(deps, name, resolved, { topLayer: layers.at(-1)?.id, signatures }),
+  );
 }
 
 /** The commit point of a pull: the image's record, with its manifests and config as data. */
@@ -70,7 +85,7 @@ async function recordImage(
   deps: ImageDeps,
   name: string,
   resolved: ResolvedImage,
-  topLayer: string | undefined,
+  { topLayer, signatures }: { readonly topLayer: string | undefined; readonly signatures: readonly ImageSignature[] },
 ): Promise<string> {
   const { manifest, manifestBytes, manifestDigest, list, config, configBytes } = resolved;
   const id = digestHex(manifest.config.digest);
@@ -79,6 +94,7 @@ async function recordImage(
     id,
     names: [name],
     digest: manifestDigest,
+    signatures: signatures.map(signatureBlob),
     ...(createdNs === undefined ? {} : { createdNs }),
     ...(topLayer === undefined ? {} : { layer: topLayer }),
     data: [

@@ -25,6 +25,7 @@ export {
   type RegistryRule,
   type ShortNameMode,
 } from "./registries-conf.ts";
+export { loadRegistriesD, type SignaturePlaces } from "./registries-d.ts";
 export type { ResolvedImage, ResolvedManifest } from "./resolve.ts";
 export { candidatesForShortName } from "./short-names.ts";
 export type { RegistrySource } from "./source.ts";

@@ -57,7 +57,6 @@ export const imageOptions = {
   signature_policy: text("", {
     flag: "signature-policy",
     env: ["CONTAINER_SIGNATURE_POLICY"],
-    notYet: "no signature is looked at, and every image is accepted",
     doc: `Signature policy (policy.json) that pulled images must meet. Empty means ~/.config/containers/policy.json, or else
       /etc/containers/policy.json.`,
   }),
@@ -65,7 +64,6 @@ export const imageOptions = {
     flag: "signature-policy-dir",
     env: ["CONTAINER_SIGNATURE_POLICY_DIR"],
     check: absolute("signature_policy_dir"),
-    notYet: "no signature is looked at, and every image is accepted",
     doc: `Directory with signature policies for single Kubernetes namespaces, as <namespace>.json; where there is one, it
       takes the place of signature_policy. An absolute path.`,
   }),
