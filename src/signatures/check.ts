@@ -1,13 +1,12 @@
 import { assertNever, Fault, reasonOf } from "../base/index.ts";
 import { digestAlgorithm, digestOf, type ImageReference, type ImageSignature, referenceText } from "../oci/index.ts";
 import { acceptsIdentity, type SignedIdentity } from "./identity.ts";
+import { readMaterial } from "./material.ts";
 import type { SignedClaim } from "./payload.ts";
 import { requirementsFor, type SignaturePolicy } from "./policy.ts";
 import { SignatureRefusal } from "./refusal.ts";
 import type { Requirement } from "./requirement.ts";
-import { sigstoreMediaType, verifySigstore } from "./sigstore.ts";
 import { verifySimpleSigning } from "./simple-signing.ts";
-import { readMaterial, readSigstoreTrust } from "./trust.ts";
 
 /** An image whose signatures are looked at. */
 export interface SignedImage {
@@ -48,6 +47,11 @@ async function requireMet(requirement: Requirement, image: SignedImage): Promise
       return;
     }
     case "sigstoreSigned": {
+      // Few policies ask for it, and it brings a library along.
+      const [{ sigstoreMediaType, verifySigstore }, { readSigstoreTrust }] = await Promise.all([
+        import("./sigstore.ts"),
+        import("./trust.ts"),
+      ]);
       const trust = await readSigstoreTrust(requirement);
       const ours = image.signatures.flatMap((each) =>
         each.is === "sigstore" && each.mediaType === sigstoreMediaType ? [each] : [],

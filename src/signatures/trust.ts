@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
-import { assertNever, Fault, reasonOf } from "../base/index.ts";
-import { readBounded } from "../host/index.ts";
+import { assertNever, Fault } from "../base/index.ts";
 import { type Certificate, parseCertificates } from "./certificate.ts";
+import { readMaterial } from "./material.ts";
 import { parsePublicKey } from "./pem.ts";
 import type { Material, Requirement } from "./requirement.ts";
 
@@ -27,24 +27,9 @@ export interface SigstoreTrust {
   readonly logKeys: readonly KeyObject[];
 }
 
-const maxMaterialBytes = 4 * 1024 * 1024;
-
 /** Reads keys and certificates. Rejects with the file that cannot be read, or is not what it must be. */
 export async function readSigstoreTrust({ signer, logKeys }: SigstoreRequirement): Promise<SigstoreTrust> {
   return { signer: await readSigner(signer), logKeys: await Promise.all(logKeys.map(readLogKey)) };
-}
-
-/** A keyring or the like, as it is. */
-export async function readMaterial(material: Material): Promise<Buffer> {
-  if (material.is === "data") return material.bytes;
-  try {
-    return await readBounded(material.path, maxMaterialBytes);
-  } catch (error) {
-    if (error instanceof Fault) throw error;
-    throw new Fault("failed", `reading ${material.path}, which the signature policy names: ${reasonOf(error)}`, {
-      cause: error,
-    });
-  }
 }
 
 async function readSigner(signer: SigstoreRequirement["signer"]): Promise<SigstoreTrust["signer"]> {
