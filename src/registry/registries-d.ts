@@ -46,10 +46,8 @@ export async function loadRegistriesD(directory: string): Promise<SignaturePlace
 
 /** One file. Throws Fault("invalid"). */
 export async function parseRegistriesD(text: string): Promise<SignaturePlaces> {
-  // Few nodes have such files.
-  const { parse } = await import("yaml");
-  const value: unknown = parse(text, { maxAliasCount: 10, prettyErrors: false }) ?? {};
-  const body = jsonObject(value, "the file");
+  const { parseYaml } = await import("./yaml-text.ts");
+  const body = jsonObject(parseYaml(text) ?? {}, "the file");
   const scopes = jsonObject(jsonField(body, "docker") ?? {}, "docker");
   const otherwise = jsonField(body, "default-docker");
   return {

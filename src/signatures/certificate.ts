@@ -92,13 +92,16 @@ export function textExtension(
   const [found, ...others] = extensionsOf(certificate).filter((extension) => extension.oid === oid);
   if (others.length > 0) throw new Fault("denied", `the certificate has the extension ${oid} twice`);
   if (found === undefined) return undefined;
-  return (encoded ? found.valueObj.value : found.value).toString("utf8");
+  if (!encoded) return found.value.toString("utf8");
+  const [text] = found.valueObj.subs;
+  if (text === undefined) throw new Fault("denied", `the extension ${oid} of the certificate has no value`);
+  return text.value.toString("utf8");
 }
 
 /** The mail addresses of the subject alternative name. */
 export function emailsOf(certificate: Certificate): readonly string[] {
   const name = extensionsOf(certificate).find(({ oid }) => oid === "2.5.29.17");
-  const entries = name?.valueObj.subs ?? [];
+  const entries = name?.valueObj.subs[0]?.subs ?? [];
   return entries.filter(({ tag }) => tag.isContextSpecific(1)).map(({ value }) => value.toString("latin1"));
 }
 
@@ -124,18 +127,8 @@ function problemOfAuthority({ parsed }: Certificate, authoritiesBelow: number): 
   if (constraints?.isCA !== true) return "it is not an authority";
   const limit = constraints.pathLenConstraint;
   if (limit !== undefined && BigInt(authoritiesBelow) > limit) return "it has more authorities below it than it allows";
-  const usage = extensionsOf({ parsed }).some(({ oid }) => oid === "2.5.29.15");
-  if (usage && !keySignsCertificates(parsed)) return "its key is not for signing certificates";
+  if (parsed.extKeyUsage?.keyCertSign === false) return "its key is not for signing certificates";
   return undefined;
-}
-
-/** Bit 5 of the key usage (RFC 5280, 4.2.1.3). */
-function keySignsCertificates(parsed: ParsedCertificate): boolean {
-  const bits =
-    extensionsOf({ parsed })
-      .find(({ oid }) => oid === "2.5.29.15")
-      ?.valueObj.toBitString() ?? [];
-  return bits[5] === 1;
 }
 
 function extensionsOf({ parsed }: Pick<Certificate, "parsed">): readonly Extension[] {
