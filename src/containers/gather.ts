@@ -92,7 +92,7 @@ export async function gatherFacts(
   requireMapped(userNamespace, user);
   await prepareRootfs(rootfs, processCwd(command), hostRoot(userNamespace));
   const emptyDirectory = join(dirname(deps.options.exitsDir), "image-volumes");
-  if (images.size > 0) await prepareEmptyDirectory(emptyDirectory);
+  if ([...images.values()].some(({ is }) => is === "image")) await prepareEmptyDirectory(emptyDirectory);
   const { bindMountPrefix } = deps.options;
   const requested = planMounts(await findMountSources(config.mounts, { bindMountPrefix, images }), {
     storageRoot: deps.store.graphRoot,

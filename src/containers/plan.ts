@@ -6,7 +6,7 @@ import { filterAnnotations } from "../security/index.ts";
 import type { Pod, StringMap } from "../state/index.ts";
 import type { ContainerConfig } from "./config.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { findMountImages } from "./image-mounts.ts";
+import { findMountImages, type MountImages } from "./image-mounts.ts";
 import { checkLabels } from "./labels.ts";
 import { type LogPlace, logPlaceOf } from "./log-path.ts";
 
@@ -19,8 +19,8 @@ export interface ContainerPlan {
   readonly handler: RuntimeHandler;
   readonly annotations: StringMap;
   readonly image: PlannedImage;
-  /** Ids of the images that mounts name. */
-  readonly mountImages: ReadonlyMap<string, string>;
+  /** The images and artifacts that mounts name. */
+  readonly mountImages: MountImages;
   readonly createdAtNs: bigint;
   readonly log: LogPlace;
   readonly stopSignal: string;
@@ -58,7 +58,11 @@ export async function planContainer(
   const handler = deps.handlers.get(pod.record.runtimeHandler);
   const { namespace } = pod.record.metadata;
   const image = await plannedImage(deps, config, namespace);
-  const mountImages = await findMountImages(deps.images, config.mounts, namespace);
+  const mountImages = await findMountImages(
+    { images: deps.images, artifactMounts: deps.options.artifactMounts, log: deps.log },
+    config.mounts,
+    namespace,
+  );
   const { os, architecture } = image.config;
   return {
     id,

@@ -15,7 +15,7 @@ import {
   type RegistriesConfig,
   type ShortNameMode,
 } from "../registry/index.ts";
-import type { Store } from "../storage/index.ts";
+import type { ArtifactStore, Store } from "../storage/index.ts";
 import type { Live } from "./live.ts";
 
 /** Where the containers/* libraries look for certificates, the first directory with one for the registry counts. */
@@ -24,8 +24,9 @@ const certsDirs = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 /** What the operations on images work with, from the configuration and the containers/* files of this node. */
 export function composeImages(
   live: Pick<Live, "current">,
-  { store, users, log }: { readonly store: Store; readonly users: ImageUsers; readonly log: Logger },
+  parts: { readonly store: Store; readonly artifacts: ArtifactStore; readonly users: ImageUsers; readonly log: Logger },
 ): ImageDeps {
+  const { store, artifacts, users, log } = parts;
   const registries = () => live.current.registries;
   const { globalAuthFile, shortNameMode, pullProgressTimeoutMs } = live.current.config.image;
   const credentials = createCredentialSource({
@@ -47,6 +48,7 @@ export function composeImages(
   });
   return {
     store,
+    artifacts,
     registry,
     candidates: (name) => candidatesForShortName(registries(), name, modeOf(shortNameMode)),
     pulls: new SharedWork("pull"),

@@ -7,7 +7,7 @@ import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
-import { openStore } from "../storage/index.ts";
+import { openArtifactStore, openStore } from "../storage/index.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { composeImages } from "./images.ts";
 import { Live } from "./live.ts";
@@ -46,9 +46,14 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     ],
     log,
   });
+  const artifacts = await openArtifactStore({
+    graphRoot: store.graphRoot,
+    additional: config.runtime.additionalArtifactStores,
+    log,
+  });
   const containerTable = new Containers();
   const imageMounts = new ImageMounts({ store, containers: containerTable, log });
-  const images = composeImages(live, { store, users: imageMounts, log });
+  const images = composeImages(live, { store, artifacts, users: imageMounts, log });
   const networks = createPodNetworks({
     confDir: config.network.networkDir,
     pluginDirs: config.network.pluginDirs,

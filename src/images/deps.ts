@@ -2,13 +2,14 @@ import type { Logger } from "../base/index.ts";
 import type { ImageReference, Platform } from "../oci/index.ts";
 import type { RegistryClient } from "../registry/index.ts";
 import type { PolicyPlaces } from "../signatures/index.ts";
-import type { Store } from "../storage/index.ts";
+import type { ArtifactStore, Store } from "../storage/index.ts";
 import type { LayerFlights } from "./layers.ts";
 import type { SharedWork } from "./shared-work.ts";
 
 /** What the operations on images work with. */
 export interface ImageDeps {
   readonly store: Store;
+  readonly artifacts: ArtifactStore;
   readonly registry: RegistryClient;
   /** The full names that a name may stand for, in the order to try them. Rejects a name that cannot be one. */
   readonly candidates: (name: string) => readonly ImageReference[];

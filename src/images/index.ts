@@ -1,3 +1,4 @@
+export { type ArtifactFile, artifactFiles, findArtifact } from "./artifacts.ts";
 export type { ImageDeps, ImageUsers, PinnedImages } from "./deps.ts";
 export { type FoundImage, findImage } from "./find.ts";
 export { type FileSystemUsage, imageFsInfo } from "./fs-info.ts";

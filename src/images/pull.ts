@@ -7,12 +7,20 @@ import {
   type ImageSignature,
   referenceText,
   signatureBlob,
+  withDefaultTag,
 } from "../oci/index.ts";
-import type { Credential, ResolvedImage } from "../registry/index.ts";
+import {
+  type Credential,
+  type ResolvedImage,
+  type ResolvedManifest,
+  type ResolveOptions,
+  registryFailureOf,
+} from "../registry/index.ts";
 import { isSignatureRefusal } from "../signatures/index.ts";
+import { storeArtifact } from "./artifacts.ts";
 import type { ImageDeps } from "./deps.ts";
 import { planLayers } from "./layers.ts";
-import { watchProgress } from "./pull-progress.ts";
+import { type PullProgress, watchProgress } from "./pull-progress.ts";
 import { requireTrustedPull } from "./trust.ts";
 
 export interface PullRequest {
@@ -24,7 +32,7 @@ export interface PullRequest {
 }
 
 /**
- * Pulls an image and resolves with its id. Identical pulls at the same time are one, and it ends early only when all its callers
+ * Pulls an image, or else an OCI artifact, and resolves with its id. Identical pulls at the same time are one, and it ends early only when all its callers
  * have left. Rejects with the step, the thing and the registry's words; nothing is left of it then.
  */
 export async function pullImage(deps: ImageDeps, request: PullRequest): Promise<string> {
@@ -67,9 +75,13 @@ async function pullReference(
   const name = referenceText(reference);
   const log = deps.log.with({ image: name });
   using progress = watchProgress({ timeoutMs: deps.progressTimeoutMs, signal, log });
-  const wanted = { platform: deps.platform, signal: progress.signal, ...(auth === undefined ? {} : { auth }) };
-  const resolved = await progress.during(() => deps.registry.resolve(reference, wanted));
   const checking = { namespace, signal: progress.signal };
+  const wanted = { platform: deps.platform, signal: progress.signal, ...(auth === undefined ? {} : { auth }) };
+  const resolved = await resolveImage(deps, reference, { wanted, progress });
+  if (!("config" in resolved)) {
+    await progress.during(() => requireTrustedPull(deps, resolved, checking));
+    return await storeArtifact(deps, resolved, { reference: withDefaultTag(reference), ...progress });
+  }
   const signatures = await progress.during(() => requireTrustedPull(deps, resolved, checking));
   checkLayersMatch(resolved.manifest, resolved.config);
   const layers = planLayers(deps.store, resolved.manifest.layers, resolved.config.rootfs.diffIds);
@@ -78,6 +90,20 @@ async function pullReference(
   return await deps.layers.fetchAll(layers, fetching, () =>
     recordImage(deps, name, resolved, { topLayer: layers.at(-1)?.id, signatures }),
   );
+}
+
+/** What a reference means at its registry: an image with its config, or else an artifact. */
+async function resolveImage(
+  { registry }: Pick<ImageDeps, "registry">,
+  reference: ImageReference,
+  { wanted, progress }: { readonly wanted: ResolveOptions; readonly progress: PullProgress },
+): Promise<ResolvedImage | ResolvedManifest> {
+  try {
+    return await progress.during(() => registry.resolve(reference, wanted));
+  } catch (error) {
+    if (registryFailureOf(error)?.is !== "artifact") throw error;
+    return await progress.during(() => registry.resolveManifest(reference, wanted));
+  }
 }
 
 /** The commit point of a pull: the image's record, with its manifests and config as data. */

@@ -1,3 +1,9 @@
+export {
+  type ArtifactStore,
+  type NewArtifact,
+  openArtifactStore,
+  type StoredArtifact,
+} from "./artifacts/artifact-store.ts";
 export { type OpenStoreOptions, openStore } from "./open-store.ts";
 export type { IdMap } from "./records/common-fields.ts";
 export type { StoredContainer } from "./records/container-record.ts";

@@ -37,7 +37,6 @@ export const runtimeOptions = {
         ? undefined
         : `additional artifact store ${JSON.stringify(relative)} is not absolute`;
     },
-    notYet: "there are no OCI artifacts",
     doc: `Directories with read-only stores of OCI artifacts, searched before anything is pulled; artifacts lie in
       "artifacts" below each. Absolute paths.`,
   }),
