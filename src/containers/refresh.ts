@@ -1,5 +1,5 @@
 import { untilAborted } from "../base/index.ts";
-import { isSameProcess } from "../host/index.ts";
+import { isSameProcessNow } from "../host/index.ts";
 import { type Container, isLive } from "../state/index.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { noteExit } from "./note-exit.ts";
@@ -12,7 +12,7 @@ export async function refreshContainer(
 ): Promise<Container> {
   const { init, record } = container;
   if (!isLive(container) || init === undefined) return container;
-  if (await isSameProcess(init.pid, init.startTime)) return container;
+  if (isSameProcessNow(init.pid, init.startTime)) return container;
   await untilAborted(noteExit(deps, record.id), signal);
   return deps.containers.get(record.id) ?? container;
 }

@@ -1,7 +1,8 @@
-import { Flight, KeyedLock, type Logger, systemClock } from "../base/index.ts";
+import { availableParallelism } from "node:os";
+import { Flight, KeyedLock, type Logger, Places, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
-import { ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
+import { CdiDevices, HookDirectories, ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
 import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
@@ -24,6 +25,7 @@ export interface Parts {
 
 const cniCacheDir = "/var/lib/cni";
 const discardTimeoutMs = 10_000;
+const leastExecStarts = 4;
 
 /** Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. */
 export async function compose(config: Config, log: Logger): Promise<Parts> {
@@ -35,6 +37,8 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   });
   const host = await readHostFacts(cgroups);
   warnOfMissingRights(host.boundingCapabilities, log);
+  const hooks = new HookDirectories(config.runtime.hooksDir, log);
+  await hooks.check();
   const live = await Live.start(config, { log, kernelVersion: host.kernelVersion });
   const store = await openStore({
     graphRoot: config.crio.root,
@@ -112,9 +116,12 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
     podLocks: new KeyedLock(),
     containerLocks: new KeyedLock(),
     stopping: new Stopping(log),
+    execStarts: new Places(Math.max(leastExecStarts, availableParallelism())),
     store,
     images,
     imageMounts,
+    hooks,
+    cdi: new CdiDevices(log),
     cgroups,
     handlers: live.handlers,
     host,
@@ -161,7 +168,6 @@ function podOptions(live: Live): PodDeps["podOptions"] {
     pauseImage: () => live.current.config.image.pauseImage,
     pauseCommand: () => live.current.config.image.pauseCommand,
     defaultSysctls: config.runtime.defaultSysctls.map(parseSysctl).map(({ key, value }) => [key, value]),
-    infraCpuset: config.runtime.infraCtrCpuset,
     podEvents: config.runtime.enablePodEvents,
   };
 }

@@ -1,10 +1,12 @@
 import { mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { type Logger, reasonOf } from "../base/index.ts";
 import type { Config, VersionInfo } from "../config/index.ts";
 import { type CriDeps, CriServer, imageHandlers, runtimeHandlers } from "../cri/index.ts";
 import { becomeSubreaper } from "../host/index.ts";
 import { loadAll, type PodDeps } from "../pods/index.ts";
 import { removeStaleExecDirectories } from "../runtime/index.ts";
+import { execDirectory } from "./container-options.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
 import { compose, type Parts } from "./parts.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
@@ -61,9 +63,11 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
   });
   try {
     await prepareDirectories(config);
-    await removeStaleExecDirectories().catch((error: unknown) => {
-      log.warn("what execs of a daemon that was killed have left stays", { error: reasonOf(error) });
-    });
+    for (const parent of [tmpdir(), execDirectory(config.runtime.containerExitsDir)]) {
+      await removeStaleExecDirectories(parent).catch((error: unknown) => {
+        log.warn("what execs of a daemon that was killed have left stays", { error: reasonOf(error) });
+      });
+    }
     await parts.networks.start();
     const report = await loadAll(pods);
     log.info("took up what the store has", { ...report });
@@ -110,6 +114,7 @@ async function prepareDirectories(config: Config): Promise<void> {
   for (const path of [config.runtime.containerExitsDir, config.runtime.containerAttachSocketDir]) {
     await mkdir(path, { recursive: true, mode: 0o755 });
   }
+  await mkdir(execDirectory(config.runtime.containerExitsDir), { recursive: true, mode: 0o750 });
 }
 
 async function stopParts(parts: Parts, log: Logger): Promise<void> {

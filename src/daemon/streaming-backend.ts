@@ -1,7 +1,6 @@
-import { availableParallelism } from "node:os";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { Places, reasonOf, untilAborted } from "../base/index.ts";
+import { reasonOf, untilAborted } from "../base/index.ts";
 import {
   attachToContainer,
   type ContainerAttachment,
@@ -9,33 +8,24 @@ import {
   findContainer,
   refreshContainer,
 } from "../containers/index.ts";
-import type { ExitStatus, Terminal } from "../host/index.ts";
+import type { Terminal } from "../host/index.ts";
 import { connectToPod, findPod, type PodDeps } from "../pods/index.ts";
-import type { ExecSession } from "../runtime/index.ts";
+import { type ExecSession, exitCodeOf } from "../runtime/index.ts";
 import type { CommandSession, StreamingBackend } from "../streaming/index.ts";
 import { CommandOutput, writeTo } from "./command-output.ts";
 
 /** A child left behind by a command may hold its output open; after the command's end, nobody waits for it once it was silent for so long. */
 const drainMs = 1_000;
-/**
- * Starting a command keeps a processor busy for some 20 ms. Of hundreds that come at once only so many start together: the others
- * would not start earlier, and everything else on the node would wait behind them. One that takes longer waits for something else.
- */
-const leastStartsAtOnce = 4;
-const longestTurnMs = 200;
 /** ctrl-p, ctrl-q: leaves an attached container running. */
 const detachKeys = Buffer.from([0x10, 0x11]);
 
 /** What the streaming server does in containers and pods. */
 export function streamingBackend(deps: PodDeps): StreamingBackend {
-  const starts = new Places(Math.max(leastStartsAtOnce, availableParallelism()));
   return {
     async exec({ containerId, command, tty, stdin }, session) {
       const container = await refreshContainer(deps, findContainer(deps, containerId), session.signal);
       const { signal } = session;
-      await using exec = await inTurn(starts, signal, () =>
-        execInContainer(deps, container, { args: command, tty, stdin, signal }),
-      );
+      await using exec = await execInContainer(deps, container, { args: command, tty, stdin, signal });
       const stop = () => exec.kill();
       signal.addEventListener("abort", stop, { once: true });
       if (signal.aborted) stop();
@@ -72,24 +62,6 @@ export function streamingBackend(deps: PodDeps): StreamingBackend {
       await carryBothWays(socket, connection, signal);
     },
   };
-}
-
-/** Starts a command when it is its turn, which is over when it has started. */
-async function inTurn(starts: Places, signal: AbortSignal, start: () => Promise<ExecSession>): Promise<ExecSession> {
-  const giveBack = await starts.take(signal);
-  const timer = setTimeout(giveBack, longestTurnMs);
-  const over = () => {
-    clearTimeout(timer);
-    giveBack();
-  };
-  try {
-    const session = await start();
-    session.started.then(over, over);
-    return session;
-  } catch (error) {
-    over();
-    throw error;
-  }
 }
 
 type Pipes = Extract<ExecSession["io"], { readonly is: "pipes" }>;
@@ -182,9 +154,4 @@ async function carryBothWays(socket: Duplex, connection: Duplex, signal: AbortSi
     signal.removeEventListener("abort", stop);
     socket.destroy();
   }
-}
-
-/** As a shell tells it. */
-function exitCodeOf(status: ExitStatus): number {
-  return status.is === "exited" ? status.code : 128 + status.signal;
 }

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from "node:fs";
 import { errnoOf, Fault, reasonOf } from "../base/index.ts";
 import { readBounded } from "./bounded-read.ts";
 import { libc } from "./libc.ts";
@@ -23,15 +24,21 @@ export interface ProcessInfo {
   readonly startTime: string;
 }
 
+const statBytes = 8192;
+
 /** The process, or undefined when there is none with that pid. */
 export async function readProcess(pid: number): Promise<ProcessInfo | undefined> {
   try {
-    return parseProcessStat((await readBounded(`/proc/${pid}/stat`, 8192)).toString("utf8"));
+    return parseProcessStat((await readBounded(`/proc/${pid}/stat`, statBytes)).toString("utf8"));
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === "ENOENT" || errno === "ESRCH") return undefined;
-    throw error;
+    return noProcess(error);
   }
+}
+
+function noProcess(error: unknown): undefined {
+  const errno = errnoOf(error);
+  if (errno === "ENOENT" || errno === "ESRCH") return undefined;
+  throw error;
 }
 
 /** Parses /proc/PID/stat; undefined when it is not of that form. */
@@ -57,7 +64,29 @@ export function parseProcessStat(text: string): ProcessInfo | undefined {
 
 /** Whether `pid` is still the process that started at `startTime`: alive, not a zombie. */
 export async function isSameProcess(pid: number, startTime: string): Promise<boolean> {
-  const found = await readProcess(pid);
+  return isAliveSince(await readProcess(pid), startTime);
+}
+
+/**
+ * As `isSameProcess`, at once: for calls that ask about one process. The kernel makes this file without waiting for anything, in less
+ * time than the thread pool takes to be asked.
+ */
+export function isSameProcessNow(pid: number, startTime: string): boolean {
+  try {
+    const fd = openSync(`/proc/${pid}/stat`, "r");
+    try {
+      const bytes = Buffer.allocUnsafe(statBytes);
+      const length = readSync(fd, bytes, 0, statBytes, 0);
+      return isAliveSince(parseProcessStat(bytes.toString("utf8", 0, length)), startTime);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    return noProcess(error) ?? false;
+  }
+}
+
+function isAliveSince(found: ProcessInfo | undefined, startTime: string): boolean {
   if (found === undefined || found.startTime !== startTime) return false;
   // A process whose first thread has ended before the others looks like a zombie, and is none.
   return found.threads > 1 || (found.state !== "Z" && found.state !== "X");

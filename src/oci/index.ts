@@ -72,3 +72,4 @@ export type * from "./runtime-spec.ts";
 export { ociVersion } from "./runtime-spec.ts";
 export { maxRuntimeSpecBytes, parseRuntimeSpec, runtimeJson } from "./runtime-spec-json.ts";
 export { parseStrictJsonObject, refuseUnknownFields } from "./strict-json.ts";
+export { parseYamlObject } from "./yaml.ts";

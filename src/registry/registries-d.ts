@@ -29,7 +29,7 @@ export async function loadRegistriesD(directory: string): Promise<SignaturePlace
   for (const name of await yamlFiles(directory)) {
     const path = join(directory, name);
     try {
-      const part = await parseRegistriesD((await readBounded(path, maxFileBytes)).toString("utf8"));
+      const part = await parseRegistriesD(await readBounded(path, maxFileBytes));
       if (part.otherwise !== undefined && otherwise !== undefined)
         throw new Fault("invalid", "default-docker is in another file too");
       otherwise ??= part.otherwise;
@@ -45,9 +45,8 @@ export async function loadRegistriesD(directory: string): Promise<SignaturePlace
 }
 
 /** One file. Throws Fault("invalid"). */
-export async function parseRegistriesD(text: string): Promise<SignaturePlaces> {
-  const { parseYaml } = await import("./yaml-text.ts");
-  const body = jsonObject(parseYaml(text) ?? {}, "the file");
+export async function parseRegistriesD(bytes: Uint8Array): Promise<SignaturePlaces> {
+  const body = await parseYamlObject(bytes, "the file", maxFileBytes);
   const scopes = jsonObject(jsonField(body, "docker") ?? {}, "docker");
   const otherwise = jsonField(body, "default-docker");
   return {

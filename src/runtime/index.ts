@@ -2,8 +2,8 @@ export { type AttachFrame, type Attachment, attachToConmon } from "./conmon/atta
 export { reopenLog, resizeTerminal } from "./conmon/control.ts";
 export { type CreatedContainer, type CreateOptions, createUnderConmon, type KnownProcess } from "./conmon/create.ts";
 export { endCreation } from "./conmon/end-creation.ts";
-export { type ExecSyncOptions, type ExecSyncResult, execOutputLimitBytes, execSync } from "./conmon/exec-sync.ts";
 export { removeStaleExecDirectories } from "./exec-directory.ts";
+export { type ExecSyncResult, execOutputLimitBytes, execSync, exitCodeOf } from "./exec-sync.ts";
 export { type Exit, type ExitRecord, ExitWatch, forgetExit, readExit, removeExitFiles, wasOomKilled } from "./exits.ts";
 export { type Monitor, type RuntimeFeatures, type RuntimeHandler, runtimeEnv } from "./handler.ts";
 export { type ExecIo, type ExecOptions, type ExecSession, startExec } from "./oci/exec.ts";

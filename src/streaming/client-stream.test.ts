@@ -11,6 +11,10 @@ class PlainStream extends ClientStream {
   protected override taken(bytes: number): void {
     this.takenBytes += bytes;
   }
+
+  protected override send(_bytes: Buffer, done: () => void): void {
+    done();
+  }
 }
 
 describe("an inbox", () => {

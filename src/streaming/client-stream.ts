@@ -2,6 +2,7 @@ import { Duplex } from "node:stream";
 import type { Holding } from "./holding.ts";
 import { Inbox } from "./inbox.ts";
 import { limits } from "./limits.ts";
+import { turn } from "./turn.ts";
 
 /**
  * One of the streams that a client multiplexes over its connection. What arrives is kept, in bounds, until it is read;
@@ -62,6 +63,16 @@ export abstract class ClientStream extends Duplex {
 
   /** Told how many bytes left the inbox, read or thrown away. */
   protected taken(_bytes: number): void {}
+
+  /** Sends bytes to the client; `done` once more may come. */
+  protected abstract send(bytes: Buffer, done: (error?: Error | null) => void): void;
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.send(chunk, (error) => {
+      if (error) callback(error);
+      else turn.pay(chunk.length, callback);
+    });
+  }
 
   override _read(): void {
     this.#wanted = true;

@@ -23,6 +23,11 @@ export const limits = {
   /** Bytes handed to a socket and not taken by the kernel yet, beyond which nothing is added. */
   unsentBytes: 256 << 10,
 
+  /** Bytes carried in one turn of the event loop for all sessions together: some 3 ms. */
+  turnBytes: 1 << 20,
+  /** What a piece of data or a frame counts besides its bytes there: handling it takes as long as copying so many. */
+  turnPieceCost: 4 << 10,
+
   /** Payload of a SPDY control frame. Data frames are passed on as they arrive and need no limit. */
   controlFrameBytes: 16 << 10,
   /** A header block after decompression, and the number of its headers. */

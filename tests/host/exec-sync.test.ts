@@ -24,11 +24,29 @@ for (const runtime of ["crun", "runc"] as const) {
       await eventually("no command is left", async () => scene.commands().length === 0);
       await eventually("no file is left", async () => !(await hasFiles()));
     };
-    const hasFiles = async () => (await readdir("/tmp")).some((name) => name.startsWith("crio-exec-"));
+    const hasFiles = async () =>
+      (await readdir("/var/run/crio/exec-pid-dir")).some((name) => name.startsWith("crio-exec-"));
 
     it("gives the output, the errors and the exit code", async () => {
       const { stdout, stderr, exitCode } = await exec("echo out; printf partial; echo err >&2; exit 3");
       assert.deepEqual([String(stdout), String(stderr), exitCode], ["out\npartial", "err\n", 3]);
+      await nothingIsLeft();
+    });
+
+    it("says why a command does not run", async () => {
+      const request = { containerId: scene.container, cmd: ["/no/such"], timeout: 10n };
+      await assert.rejects(scene.cri.runtime.execSync(request), /command error: .*no such file or directory/is);
+      await nothingIsLeft();
+    });
+
+    it("gives a command a terminal in a container that has one", async () => {
+      const withTerminal = await scene.run({ name: "screen", command: ["sh"], more: { stdin: true, tty: true } });
+      const request = { containerId: withTerminal, cmd: ["sh", "-c", "tty; echo err >&2; exit 5"], timeout: 10n };
+      const { stdout, stderr, exitCode } = await scene.cri.runtime.execSync(request);
+      assert.deepEqual([String(stdout), String(stderr), exitCode], ["/dev/pts/1\r\nerr\r\n", "", 5]);
+      const endless = { containerId: withTerminal, cmd: ["sh", "-c", "sleep 307 & sleep 308"], timeout: 1n };
+      assert.equal((await scene.cri.runtime.execSync(endless)).exitCode, -1);
+      await scene.crictl.do("stop", "--timeout", "0", withTerminal);
       await nothingIsLeft();
     });
 

@@ -100,14 +100,14 @@ describe("spoilt requests", () => {
         process.stdout.write(`${sent} of ${cases.length} after ${seconds} s, ${complaints.length} complaints\n`);
         await expectAlive(scene);
       },
-      async onRest() {
+      async onRest(granted) {
         await removeParents();
         // Sources of mounts and folders of logs are made where they are missing, and are the kubelet's to remove. Thousands deep,
         // they are also more than the guard can list.
         for (const folder of [logFolder, hostFolder]) await rm(folder, { recursive: true, force: true });
         await mkdir(`${hostFolder}/data`, { recursive: true });
         await expectAsBefore(before, { ignore: ["images"] });
-        await host.check();
+        await host.check(granted);
       },
       ...(process.env.CRIO_TS_FUZZ_TRACE && { onAnswer: (line: string) => process.stdout.write(`${line}\n`) }),
     });

@@ -1,4 +1,4 @@
-import { Fault } from "../../base/index.ts";
+import { Fault, parseGoRegExp } from "../../base/index.ts";
 import {
   type Config,
   configToml,
@@ -7,7 +7,6 @@ import {
   type GivenFlags,
   type LoadedConfig,
   loadConfig,
-  parseGoRegExp,
   parseLogLevel,
   problemText,
   validateConfig,

@@ -2,7 +2,7 @@ import { rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { Fault, reasonOf } from "../../base/index.ts";
+import { deadline, Fault, reasonOf } from "../../base/index.ts";
 import {
   adoptOrphan,
   type ExitStatus,
@@ -13,13 +13,15 @@ import {
   terminalOf,
 } from "../../host/index.ts";
 import { type Process, runtimeJson } from "../../oci/index.ts";
-import { makeExecDirectory } from "../exec-directory.ts";
+import { makeExecDirectory, writeExecFiles } from "../exec-directory.ts";
 import { type RuntimeHandler, runtimeEnv } from "../handler.ts";
-import { execPid, killExec, startedPid } from "../kill-exec.ts";
+import { execPid, killExec, killExecSession, startedPid } from "../kill-exec.ts";
 
 /** How long a runtime may take to start a process in a container. */
 const startTimeoutMs = 60_000;
 const keptWords = 4096;
+/** How long a command that was killed may take to end, before it is left to whoever reaps orphans. */
+const endMs = 2_000;
 /** How long a terminal that a runtime has sent may take to be received. */
 const handOverMs = 100;
 /** How long the terminal of a command that did not start may take to be over. */
@@ -30,6 +32,8 @@ export interface ExecOptions {
   /** The container's process with `args` and `terminal` replaced. */
   readonly process: Process;
   readonly stdin: boolean;
+  /** A directory in memory for the files of execs without a terminal. */
+  readonly execDir: string;
   /** Another runtime program than the handler's. */
   readonly runtimePath?: string;
   readonly signal?: AbortSignal;
@@ -39,11 +43,13 @@ export interface ExecOptions {
 export interface ExecSession extends AsyncDisposable {
   readonly io: ExecIo;
   /** Settles when the runtime has done its part, well or not. */
-  readonly started: Promise<unknown>;
+  readonly started: Promise<ExitStatus>;
   /** How the process ended. */
   readonly exited: Promise<ExitStatus>;
   /** Kills the process. */
   kill(): void;
+  /** Kills the process with its whole session, or the runtime that is about to start it, and waits for that two seconds at most. */
+  endAll(): Promise<void>;
 }
 
 /** With a terminal there is one stream each way, otherwise the usual three. */
@@ -57,12 +63,11 @@ export type ExecIo =
  * session's stderr says.
  */
 export async function startExec(handler: RuntimeHandler, options: ExecOptions): Promise<ExecSession> {
+  if (options.process.terminal !== true) return await startWithPipes(handler, options);
   const dir = await makeExecDirectory();
   try {
     await writeFile(join(dir, "process.json"), runtimeJson(options.process), { mode: 0o600 });
-    return options.process.terminal === true
-      ? await startWithTerminal(handler, options, dir)
-      : startWithPipes(handler, options, dir);
+    return await startWithTerminal(handler, options, dir);
   } catch (error) {
     await forget(dir);
     throw error;
@@ -73,16 +78,22 @@ export async function startExec(handler: RuntimeHandler, options: ExecOptions): 
  * The runtime gives our pipes to the process and ends: nothing stands between us and the command, and a child that keeps the pipes
  * open holds up no runtime (runc copies, and waits for their end). The process becomes our child, since the daemon is a subreaper.
  */
-function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: string): ExecSession {
+async function startWithPipes(handler: RuntimeHandler, options: ExecOptions): Promise<ExecSession> {
+  const { dir, processFile } = writeExecFiles(options.execDir, runtimeJson(options.process));
   const pidFile = join(dir, "pid");
-  const program = startProgram(
-    options.runtimePath ?? handler.path,
-    [
-      ...[...execArgs(handler), "--detach", "--pid-file", pidFile],
-      ...["--process", join(dir, "process.json"), options.id],
-    ],
-    { env: runtimeEnv(handler), stdio: [options.stdin ? "write" : "null", "read", "read"], newSession: true },
-  );
+  let program: StartedProgram;
+  try {
+    const args = [...execArgs(handler), "--detach", "--pid-file", pidFile, "--process", processFile, options.id];
+    const stdio = [options.stdin ? "write" : "null", "read", "read"] as const;
+    program = await startProgram(options.runtimePath ?? handler.path, args, {
+      env: runtimeEnv(handler),
+      stdio,
+      newSession: true,
+    });
+  } catch (error) {
+    await forget(dir);
+    throw error;
+  }
   const [stdin, stdout, stderr] = program.stdio;
   if (stdout === undefined || stderr === undefined) throw new Fault("failed", "the runtime has no pipes");
   let hasEnded = false;
@@ -98,6 +109,7 @@ function startWithPipes(handler: RuntimeHandler, options: ExecOptions, dir: stri
     started: program.exited,
     exited,
     kill: () => void kill(),
+    endAll: () => endSession(program, pidFile),
     async [Symbol.asyncDispose]() {
       await kill();
       for (const stream of [stdin, stdout, stderr]) stream?.destroy();
@@ -121,11 +133,21 @@ async function killBoth(program: StartedProgram, pidFile: string): Promise<void>
   program.kill(9);
 }
 
+async function endSession(program: StartedProgram, pidFile: string): Promise<void> {
+  const pid = await startedPid(program, pidFile);
+  program.kill(9);
+  if (pid === undefined) return;
+  await killExecSession(pid);
+  using limit = deadline(endMs, "the end of a killed command");
+  // A zombie is still seen by the container. Where it cannot be waited for, it is no child of ours, or not dead yet.
+  await adoptOrphan(pid, { signal: limit }).catch(() => {});
+}
+
 /** The runtime hands over the terminal's master side and ends, so that resizing works with every runtime. */
 async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, dir: string): Promise<ExecSession> {
   using socket = listenForConsole(join(dir, "console"));
   const pidFile = join(dir, "pid");
-  const program = startProgram(
+  const program = await startProgram(
     options.runtimePath ?? handler.path,
     [
       ...[...execArgs(handler), "--detach", "--pid-file", pidFile, "--console-socket", socket.path],
@@ -161,9 +183,10 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
     };
     return {
       io: { is: "terminal", terminal },
-      started: ended,
+      started: program.exited,
       exited,
       kill,
+      endAll: () => endSession(program, pidFile),
       async [Symbol.asyncDispose]() {
         kill();
         terminal.close();

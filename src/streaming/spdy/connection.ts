@@ -3,6 +3,7 @@ import { Fault, isFault, reasonOf, withStep } from "../../base/index.ts";
 import { Holding } from "../holding.ts";
 import { IdleTimer } from "../idle-timer.ts";
 import { limits } from "../limits.ts";
+import { turn } from "../turn.ts";
 import { ControlAllowance } from "./control-allowance.ts";
 import {
   defaultWindow,
@@ -154,6 +155,8 @@ export class SpdyConnection {
 
   async #readFrames(): Promise<void> {
     for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+      const wait = turn.paid(frame.is === "data" ? frame.bytes.length : frame.payload.length);
+      if (wait !== undefined) await wait;
       if (frame.is === "data") {
         const stream = this.#acceptData(frame);
         if (stream?.isFull || this.#holding.isFull) await this.#roomIn(stream);

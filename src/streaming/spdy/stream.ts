@@ -40,8 +40,8 @@ export class SpdyStream extends ClientStream {
     if (!this.hasEnded) this.#link.taken(this, bytes);
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#link.send(this, chunk, callback);
+  protected override send(bytes: Buffer, done: () => void): void {
+    this.#link.send(this, bytes, done);
   }
 
   override _final(callback: (error?: Error | null) => void): void {

@@ -21,7 +21,7 @@ export class Channel extends ClientStream {
     this.#number = number;
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#link.send(this.#number, chunk, callback);
+  protected override send(bytes: Buffer, done: (error?: Error | null) => void): void {
+    this.#link.send(this.#number, bytes, done);
   }
 }

@@ -16,6 +16,7 @@ export function createWebSocketUpgrader(): WebSocketUpgrader {
     clientTracking: false,
     perMessageDeflate: false,
     autoPong: false,
+    allowSynchronousEvents: false, // one message in a turn of the event loop: a flood of them holds nobody else up
     maxPayload: limits.webSocketMessageBytes,
     maxFragments: 4096,
     maxBufferedChunks: 32_768,

@@ -14,8 +14,11 @@ export interface CampaignOptions {
   readonly seed: number;
   /** Called now and then with how many requests have been answered; throws when the daemon is not as it should be. */
   readonly onProgress: (sent: number, outcome: Outcome) => Promise<void>;
-  /** Called more rarely, and at the end: every pod has been removed. Throws when something is left. */
-  readonly onRest: () => Promise<void>;
+  /**
+   * Called more rarely, and at the end: every pod has been removed. Throws when something is left. `granted` are the requests that were
+   * fulfilled since the last time although their bytes were spoilt, as text: what paths they name nobody knows beforehand.
+   */
+  readonly onRest: (granted: readonly string[]) => Promise<void>;
   /** Told of every answer in a line. */
   readonly onAnswer?: (line: string) => void;
   /** Of all cases, only those of these numbers: to repeat what went wrong. */
@@ -61,7 +64,14 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
   const world = new World(cri);
   const outcome: Outcome = { codes, complaints };
   const numbered = cases.map((each, index) => ({ each, index })).filter(({ index }) => only?.has(index) ?? true);
+  let granted: string[] = [];
+  const rest = async () => {
+    await world.clear();
+    await options.onRest(granted);
+    granted = [];
+  };
   const judge = (done: Answered) => {
+    if (done.granted !== undefined) granted.push(done.granted);
     const ofRpc = codes.get(done.rpc) ?? new Map<string, number>();
     codes.set(done.rpc, ofRpc);
     const name = status[done.code] ?? String(done.code);
@@ -86,13 +96,11 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
     ]);
     const sent = at + batch.length;
     if ((sent / batchSize) % restEvery === 0) {
-      await world.clear();
-      await options.onRest();
+      await rest();
     }
     await options.onProgress(sent, outcome);
   }
-  await world.clear();
-  await options.onRest();
+  await rest();
   await options.onProgress(numbered.length, outcome);
   return outcome;
 }
@@ -106,6 +114,8 @@ interface Answered {
   readonly rpc: string;
   readonly code: number;
   readonly complaint?: string;
+  /** The bytes of a request that was fulfilled although they were spoilt. */
+  readonly granted?: string;
 }
 
 async function sendCase(
@@ -134,7 +144,11 @@ async function sendCase(
     if (failed !== undefined)
       return { rpc: each.rpc.name, code: answer.code, complaint: `${index} ${caseName(each)}: ${failed}` };
   }
-  if (wrong === undefined) return { rpc: each.rpc.name, code: answer.code };
+  if (wrong === undefined) {
+    const isGranted = each.spoilt.length === 0 && answer.code === status.OK;
+    const granted = isGranted ? { granted: Buffer.from(bytes).toString("latin1") } : {};
+    return { rpc: each.rpc.name, code: answer.code, ...granted };
+  }
   const said = `${status[answer.code]}: ${JSON.stringify(answer.details.slice(0, 300))}`;
   return { rpc: each.rpc.name, code: answer.code, complaint: `${index} ${caseName(each)}: ${wrong}: ${said}` };
 }
