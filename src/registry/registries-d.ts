@@ -2,7 +2,15 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, Fault, reasonOf, withStep } from "../base/index.ts";
 import { readBounded } from "../host/index.ts";
-import { type ImageReference, type JsonObject, jsonField, jsonObject, jsonText, scopesOf } from "../oci/index.ts";
+import {
+  type ImageReference,
+  type JsonObject,
+  jsonField,
+  jsonObject,
+  jsonText,
+  parseYamlObject,
+  scopesOf,
+} from "../oci/index.ts";
 
 /** What containers-registries.d(5) says of some images' signatures. */
 interface SignaturePlace {
