@@ -37,6 +37,7 @@ import { type ImageMountSources, prepareEmptyDirectory } from "./image-mounts.ts
 import { findMountSources, makeMountSources } from "./mount-sources.ts";
 import type { ContainerPlan } from "./plan.ts";
 import { prepareRootfs } from "./rootfs.ts";
+import { seccompArtifact } from "./seccomp-artifact.ts";
 import { resolveAppArmor, resolveSeccomp } from "./security.ts";
 import { timeZoneMounts } from "./time-zone.ts";
 import { generatedUserFiles, readUserFiles } from "./user-files.ts";
@@ -124,6 +125,14 @@ export async function gatherFacts(
     handler: handler.name,
     privileged: security.privileged,
     capabilities: capabilities.sets.bounding ?? [],
+    artifactProfile: () =>
+      seccompArtifact(deps.images, {
+        containerName: config.metadata.name,
+        imageId: image.id,
+        namespace: pod.record.metadata.namespace,
+        podAnnotations: pod.record.annotations,
+        allowed: plan.allowedAnnotations,
+      }),
     ...(security.seccomp === undefined ? {} : { field: security.seccomp }),
   });
   const apparmorProfile = await resolveAppArmor(deps, {

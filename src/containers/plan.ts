@@ -19,6 +19,8 @@ export interface ContainerPlan {
   readonly config: ContainerConfig;
   readonly handler: RuntimeHandler;
   readonly annotations: StringMap;
+  /** What the handler and the workload allow of those that give more than there is without. */
+  readonly allowedAnnotations: readonly string[];
   readonly image: PlannedImage;
   /** The images and artifacts that mounts name. */
   readonly mountImages: MountImages;
@@ -54,6 +56,7 @@ export async function planContainer(
   }
   checkLabels(config.labels);
   const handler = deps.handlers.get(pod.record.runtimeHandler);
+  const allowed = allowedAnnotations(handler, workloadOf(deps.options.workloads, pod.record.annotations));
   const { namespace } = pod.record.metadata;
   const image = await plannedImage(deps, config, namespace);
   const mountImages = await findMountImages(
@@ -68,10 +71,8 @@ export async function planContainer(
     pod,
     config,
     handler,
-    annotations: filterAnnotations(
-      config.annotations,
-      allowedAnnotations(handler, workloadOf(deps.options.workloads, pod.record.annotations)),
-    ),
+    annotations: filterAnnotations(config.annotations, allowed),
+    allowedAnnotations: allowed,
     image,
     mountImages,
     createdAtNs: deps.clock.nowNs(),

@@ -28,6 +28,8 @@ export interface PullRequest {
   readonly auth?: Credential;
   /** Namespace of the pod that wants it; "" when it is not said. */
   readonly namespace: string;
+  /** Refuses a container image. */
+  readonly only?: "artifact";
   readonly signal?: AbortSignal;
 }
 
@@ -41,10 +43,10 @@ export async function pullImage(deps: ImageDeps, request: PullRequest): Promise<
 }
 
 /** Requests are the same when image, credential and namespace are; the key does not show the credential. */
-function keyOf({ image, auth, namespace }: PullRequest): string {
+function keyOf({ image, auth, namespace, only }: PullRequest): string {
   const secret = auth === undefined ? "" : JSON.stringify([auth.username, auth.password, auth.identityToken ?? ""]);
   return createHash("sha256")
-    .update(JSON.stringify([image, secret, namespace]))
+    .update(JSON.stringify([image, secret, namespace, only ?? ""]))
     .digest("hex");
 }
 
@@ -69,7 +71,7 @@ async function pullFirst(deps: ImageDeps, request: PullRequest, signal: AbortSig
 async function pullReference(
   deps: ImageDeps,
   reference: ImageReference,
-  { auth, namespace }: PullRequest,
+  { auth, namespace, only }: PullRequest,
   signal: AbortSignal,
 ): Promise<string> {
   const name = referenceText(reference);
@@ -81,6 +83,9 @@ async function pullReference(
   if (!("config" in resolved)) {
     await progress.during(() => requireTrustedPull(deps, resolved, checking));
     return await storeArtifact(deps, resolved, { reference: withDefaultTag(reference), ...progress });
+  }
+  if (only === "artifact") {
+    throw new Fault("invalid", `${name} is a container image, not an OCI artifact`);
   }
   const signatures = await progress.during(() => requireTrustedPull(deps, resolved, checking));
   checkLayersMatch(resolved.manifest, resolved.config);

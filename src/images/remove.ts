@@ -5,12 +5,13 @@ import { findImage } from "./find.ts";
 
 /**
  * Removes an image: by id with all its names, by name that name alone, the image going with its last one. An unknown image is
- * removed already. Rejects while a container uses it, be it as a volume. An artifact of that name goes too, unless its store is only read.
+ * removed already. Rejects while a container uses it, be it as a volume. An artifact of that name goes too, from our own store.
  */
 export async function removeImage(deps: ImageDeps, text: string): Promise<void> {
   await removeStoredImage(deps, text);
   const artifact = await findArtifact(deps, text);
-  if (artifact === undefined || artifact.isReadOnly) return;
+  if (artifact === undefined) return;
+  // One of that name in an additional store stays, and hides ours.
   await deps.artifacts.remove(artifact.refName, artifact.digest);
 }
 

@@ -3,17 +3,19 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { digestOf } from "../support/fixtures/index.ts";
+import { digestOf, fixtureNames } from "../support/fixtures/index.ts";
 import { expectNoLeaks, takeInventory } from "../support/node/index.ts";
 import { mustRun } from "../support/programs.ts";
 import { registryControl } from "../support/registry/index.ts";
 import { imageName, pushBlob, pushManifest } from "./bad-input/push.ts";
 import { expectRefusal, leavesNothing } from "./bad-input/refusal.ts";
 import {
+  type ContainerConfig,
   execText,
   goodContainer,
   hostNetworkPod,
   openScene,
+  type PodConfig,
   type Scene,
   withContainer,
   withPod,
@@ -83,7 +85,13 @@ describe("an OCI artifact", () => {
   before(async () => {
     atFirst = await takeInventory();
     additional = await mkdtemp("/var/tmp/artifacts-");
-    scene = await openScene({ flags: ["--additional-artifact-stores", additional] });
+    const config = `[crio.runtime.runtimes.annotated]
+runtime_path = "/usr/bin/crun"
+runtime_root = "/run/crun"
+monitor_cgroup = "pod"
+allowed_annotations = ["seccomp-profile.crio.io"]
+`;
+    scene = await openScene({ config, flags: ["--additional-artifact-stores", additional] });
   });
   after(async () => {
     await scene[Symbol.asyncDispose]();
@@ -196,6 +204,42 @@ describe("an OCI artifact", () => {
       }),
     );
     await remove(name);
+  });
+
+  it("can be the seccomp profile of a container, where the handler allows it", async () => {
+    const syscalls = [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 1 }];
+    const profile = { defaultAction: "SCMP_ACT_ALLOW", syscalls };
+    const { name } = await pushArtifact("artifact-seccomp", [{ content: JSON.stringify(profile) }]);
+    const broken = await pushArtifact("artifact-seccomp-broken", [{ content: "{" }]);
+    const huge = await pushArtifact("artifact-seccomp-huge", [{ content: " ".repeat((1 << 20) + 1) }]);
+    const { cri } = scene;
+    const tryMkdir = async (podSandboxId: string, config: ContainerConfig, sandboxConfig: PodConfig) =>
+      await withContainer(cri, { podSandboxId, config, sandboxConfig }, (id) =>
+        execText(cri, id, "sh", "-c", "mkdir /tmp/x 2>/dev/null && echo made || echo refused"),
+      );
+    const withProfile = (image: string): PodConfig => ({
+      ...hostNetworkPod("seccomp"),
+      annotations: { "seccomp-profile.crio.io/app": image },
+    });
+    const inPod = (runtimeHandler: string, image: string, use: (id: string, config: PodConfig) => Promise<void>) =>
+      leavesNothing(() =>
+        withPod(cri, { config: withProfile(image), runtimeHandler }, (id) => use(id, withProfile(image))),
+      );
+    await inPod("annotated", name, async (id, config) => {
+      assert.equal(await tryMkdir(id, goodContainer("app"), config), "refused\n");
+      assert.equal(await tryMkdir(id, goodContainer("other"), config), "made\n");
+    });
+    await inPod("crun", name, async (id, config) => {
+      assert.equal(await tryMkdir(id, goodContainer("app"), config), "made\n");
+    });
+    for (const image of [broken.name, huge.name, fixtureNames.busybox, imageName("artifact-nowhere")]) {
+      await inPod("annotated", image, async (podSandboxId, sandboxConfig) => {
+        const request = { podSandboxId, config: goodContainer("app"), sandboxConfig };
+        const details = /^setup seccomp: try to pull OCI artifact seccomp profile: /;
+        await expectRefusal(cri.runtime.createContainer(request), { details });
+      });
+    }
+    for (const image of [name, broken.name, huge.name]) await remove(image);
   });
 
   it("of an additional store is pinned, not pulled again, and never removed", async () => {

@@ -44,7 +44,7 @@ export interface ArtifactStore {
   list(): Promise<readonly StoredArtifact[]>;
   /** Puts an artifact into our own store; when it fails nothing of it stays. */
   put(artifact: NewArtifact): Promise<StoredArtifact>;
-  /** Removes an artifact of our own store under this name, and the blobs that no other needs. Unknown ones are fine. */
+  /** Removes the artifact of our own store with this name, or without a name this digest, and the blobs that no other needs. Unknown ones are fine. */
   remove(refName: string, digest: Digest): Promise<void>;
 }
 
@@ -161,7 +161,8 @@ class Layout {
     if (!(await isThere(this.#indexPath))) return;
     using _lock = await this.#lock();
     const before = await this.entries();
-    const isIt = (entry: IndexEntry) => entry.refName === refName && entry.descriptor.digest === digest;
+    const isIt = (entry: IndexEntry) =>
+      entry.refName === refName && (refName !== "" || entry.descriptor.digest === digest);
     const gone = before.find(isIt);
     if (gone === undefined) return;
     await this.#writeIndex(before.filter((entry) => !isIt(entry)));
