@@ -34,6 +34,7 @@ const homes: Readonly<Record<string, string>> = {
   "prom-client": "observe",
   ws: "streaming",
   openpgp: "signatures",
+  jose: "images",
   "@sigstore/core": "signatures",
 };
 

@@ -59,6 +59,10 @@ export function composeImages(
       const { signaturePolicy, signaturePolicyDir } = live.current.config.image;
       return { configured: signaturePolicy, namespacesDir: signaturePolicyDir, usual: usualPolicies() };
     },
+    namespacedAuth: { directory: live.current.config.image.namespacedAuthDir, log },
+    get decryptionKeysPath() {
+      return live.current.config.runtime.decryptionKeysPath;
+    },
     pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),
     users,
     log,

@@ -4,7 +4,7 @@ import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
 import { CdiDevices, HookDirectories, ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
 import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
-import type { ImageDeps } from "../images/index.ts";
+import { type ImageDeps, removeUsedAuth } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
@@ -57,6 +57,7 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   });
   const containerTable = new Containers();
   const imageMounts = new ImageMounts({ store, containers: containerTable, log });
+  await removeUsedAuth(config.image.namespacedAuthDir);
   const images = composeImages(live, { store, artifacts, users: imageMounts, log });
   const networks = createPodNetworks({
     confDir: config.network.networkDir,

@@ -4,6 +4,7 @@ import type { RegistryClient } from "../registry/index.ts";
 import type { PolicyPlaces } from "../signatures/index.ts";
 import type { ArtifactStore, Store } from "../storage/index.ts";
 import type { LayerFlights } from "./layers.ts";
+import type { NamespacedAuth } from "./namespaced-auth.ts";
 import type { SharedWork } from "./shared-work.ts";
 
 /** What the operations on images work with. */
@@ -20,6 +21,10 @@ export interface ImageDeps {
   readonly progressTimeoutMs: number;
   /** Where the signature policies are. */
   readonly policies: PolicyPlaces;
+  /** Credentials that a provider leaves for one pull. */
+  readonly namespacedAuth: NamespacedAuth;
+  /** Where the private keys for encrypted images are. */
+  readonly decryptionKeysPath: string;
   readonly pinned: PinnedImages;
   readonly users: ImageUsers;
   readonly log: Logger;

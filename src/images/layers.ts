@@ -39,6 +39,8 @@ export interface FetchOptions {
   readonly signal: AbortSignal;
   /** Follows the bytes of a layer as they come. */
   readonly counted: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+  /** The archive in the bytes of a layer: decrypted, where it is encrypted. */
+  readonly opened: (layer: Descriptor, bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 }
 
 interface LayerOptions extends FetchOptions {
@@ -174,11 +176,11 @@ export class LayerFlights {
     }
   }
 
-  async #stage(plan: LayerPlan, { source, signal, counted, places }: LayerOptions): Promise<StagedLayer> {
+  async #stage(plan: LayerPlan, { source, signal, counted, opened, places }: LayerOptions): Promise<StagedLayer> {
     const leave = await places.take(signal);
     try {
       const blob = this.#registry.blob(source, plan.blob, { signal });
-      const staged = await this.#store.stageLayer(counted(blob), { signal });
+      const staged = await this.#store.stageLayer(opened(plan.blob, counted(blob)), { signal });
       if (staged.diffId === plan.diffId) return staged;
       await staged.discard();
       throw new Fault("corrupt", `it unpacks to ${staged.diffId}, the image config says ${plan.diffId}`);

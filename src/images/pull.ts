@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { Fault, isFault, nsFromRfc3339, withStep } from "../base/index.ts";
 import {
   checkLayersMatch,
+  type Descriptor,
   digestHex,
   type ImageReference,
   type ImageSignature,
@@ -11,6 +12,7 @@ import {
 } from "../oci/index.ts";
 import {
   type Credential,
+  type CredentialSource,
   type ResolvedImage,
   type ResolvedManifest,
   type ResolveOptions,
@@ -18,8 +20,11 @@ import {
 } from "../registry/index.ts";
 import { isSignatureRefusal } from "../signatures/index.ts";
 import { storeArtifact } from "./artifacts.ts";
+import { decryptLayer, isEncrypted } from "./decrypt-layer.ts";
+import { readDecryptionKeys } from "./decryption-keys.ts";
 import type { ImageDeps } from "./deps.ts";
-import { planLayers } from "./layers.ts";
+import { type FetchOptions, planLayers } from "./layers.ts";
+import { withNamespacedAuth } from "./namespaced-auth.ts";
 import { type PullProgress, watchProgress } from "./pull-progress.ts";
 import { requireTrustedPull } from "./trust.ts";
 
@@ -50,8 +55,17 @@ function keyOf({ image, auth, namespace, only }: PullRequest): string {
     .digest("hex");
 }
 
+/** With the credentials of its namespace, where it has any. */
+type WithCredentials = PullRequest & { readonly credentials?: CredentialSource };
+
 /** Pulls the first candidate that can be had; rejects with the last one's failure. */
 async function pullFirst(deps: ImageDeps, request: PullRequest, signal: AbortSignal): Promise<string> {
+  return await withNamespacedAuth(deps.namespacedAuth, request, (credentials) =>
+    pullFirstCandidate(deps, credentials === undefined ? request : { ...request, credentials }, signal),
+  );
+}
+
+async function pullFirstCandidate(deps: ImageDeps, request: WithCredentials, signal: AbortSignal): Promise<string> {
   let failure: unknown = new Fault("invalid", `no candidates for ${request.image}`);
   for (const reference of deps.candidates(request.image)) {
     try {
@@ -71,14 +85,19 @@ async function pullFirst(deps: ImageDeps, request: PullRequest, signal: AbortSig
 async function pullReference(
   deps: ImageDeps,
   reference: ImageReference,
-  { auth, namespace, only }: PullRequest,
+  { auth, credentials, namespace, only }: WithCredentials,
   signal: AbortSignal,
 ): Promise<string> {
   const name = referenceText(reference);
   const log = deps.log.with({ image: name });
   using progress = watchProgress({ timeoutMs: deps.progressTimeoutMs, signal, log });
   const checking = { namespace, signal: progress.signal };
-  const wanted = { platform: deps.platform, signal: progress.signal, ...(auth === undefined ? {} : { auth }) };
+  const wanted = {
+    platform: deps.platform,
+    signal: progress.signal,
+    ...(auth && { auth }),
+    ...(credentials && { credentials }),
+  };
   const resolved = await resolveImage(deps, reference, { wanted, progress });
   if (!("config" in resolved)) {
     await progress.during(() => requireTrustedPull(deps, resolved, checking));
@@ -91,10 +110,21 @@ async function pullReference(
   checkLayersMatch(resolved.manifest, resolved.config);
   const layers = planLayers(deps.store, resolved.manifest.layers, resolved.config.rootfs.diffIds);
   log.debug("image resolved", { digest: resolved.manifestDigest, layers: layers.length });
-  const fetching = { source: resolved.source, signal: progress.signal, counted: progress.counted };
+  const opened = await openerOf(deps, resolved.manifest.layers);
+  const fetching = { source: resolved.source, signal: progress.signal, counted: progress.counted, opened };
   return await deps.layers.fetchAll(layers, fetching, () =>
     recordImage(deps, name, resolved, { topLayer: layers.at(-1)?.id, signatures }),
   );
+}
+
+/** Decrypts the layers that are encrypted, with the keys of the node. */
+async function openerOf(
+  { decryptionKeysPath }: Pick<ImageDeps, "decryptionKeysPath">,
+  layers: readonly Descriptor[],
+): Promise<FetchOptions["opened"]> {
+  if (!layers.some(isEncrypted)) return (_, bytes) => bytes;
+  const keys = await readDecryptionKeys(decryptionKeysPath);
+  return (layer, bytes) => (isEncrypted(layer) ? decryptLayer(layer, bytes, keys) : bytes);
 }
 
 /** What a reference means at its registry: an image with its config, or else an artifact. */

@@ -12,6 +12,7 @@ export {
   type CredentialSource,
   type CredentialSourceOptions,
   createCredentialSource,
+  credentialsInFile,
   noCredentials,
 } from "./credentials.ts";
 export { type Endpoint, endpointsFor } from "./endpoints.ts";

@@ -20,7 +20,6 @@ export const imageOptions = {
     env: ["CONTAINER_NAMESPACED_AUTH_DIR"],
     hidden: true,
     check: absolute("namespaced_auth_dir"),
-    notYet: "credentials are the same for all namespaces",
     doc: `Directory in which a credential provider leaves credentials for one image of one Kubernetes namespace; each file
       is used once. An absolute path.`,
   }),

@@ -26,7 +26,6 @@ export const runtimeOptions = {
   decryption_keys_path: text("/etc/crio/keys/", {
     flag: "decryption-keys-path",
     reload: "live",
-    notYet: "encrypted images cannot be pulled",
     doc: `Directory with the private keys for encrypted images. It may be missing. Symbolic links in it are refused when
       an image is pulled.`,
   }),
