@@ -167,6 +167,7 @@ function podOptions(live: Live): PodDeps["podOptions"] {
   return {
     dropInfra: config.runtime.dropInfraCtr,
     pauseImage: () => live.current.config.image.pauseImage,
+    pauseImageAuthFile: () => live.current.config.image.pauseImageAuthFile,
     pauseCommand: () => live.current.config.image.pauseCommand,
     defaultSysctls: config.runtime.defaultSysctls.map(parseSysctl).map(({ key, value }) => [key, value]),
     podEvents: config.runtime.enablePodEvents,

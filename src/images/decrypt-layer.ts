@@ -18,8 +18,8 @@ export function isEncrypted({ mediaType }: Descriptor): boolean {
   return mediaType.endsWith("+encrypted");
 }
 
-/** The keys of a layer, unwrapped. */
-interface LayerSecret {
+/** What opens a layer. */
+export interface LayerSecret {
   readonly key: Buffer;
   readonly nonce: Buffer;
   /** Of the encrypted bytes. */
@@ -27,15 +27,13 @@ interface LayerSecret {
 }
 
 /**
- * The bytes of an encrypted layer in the clear (ocicrypt: AES-256-CTR with an HMAC, its key wrapped as JWE). They can be trusted only once the
- * iteration has ended: it rejects when the HMAC is another one. Rejects with Fault("denied") when none of the keys opens it.
+ * The bytes of an encrypted layer in the clear (ocicrypt: AES-256-CTR with an HMAC). They can be trusted only once the iteration has ended: it
+ * rejects when the HMAC is another one.
  */
 export async function* decryptLayer(
-  layer: Descriptor,
   bytes: AsyncIterable<Uint8Array>,
-  keys: readonly KeyObject[],
+  { key, nonce, hmac }: LayerSecret,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { key, nonce, hmac } = await openSecret(layer, keys);
   const decipher = createDecipheriv("aes-256-ctr", key, nonce);
   const actual = createHmac("sha256", key);
   for await (const chunk of bytes) {
@@ -46,7 +44,8 @@ export async function* decryptLayer(
     throw new Fault("corrupt", "the encrypted layer has been changed: its HMAC is another one");
 }
 
-async function openSecret(layer: Descriptor, keys: readonly KeyObject[]): Promise<LayerSecret> {
+/** Unwraps what a layer is encrypted with (JWE). Rejects with Fault("denied") when none of the keys does. */
+export async function openSecret(layer: Descriptor, keys: readonly KeyObject[]): Promise<LayerSecret> {
   const annotations = layer.annotations ?? {};
   const wrapped = annotations[annotation.jwe] ?? "";
   if (wrapped === "") {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, Fault, type Logger, reasonOf } from "../base/index.ts";
 import { parseReference, repositoryText } from "../oci/index.ts";
@@ -51,10 +51,10 @@ function fileNameFor(image: string, namespace: string): string | undefined {
 
 /** Moves the file to where nobody else looks for it; undefined when there is none. */
 async function take(directory: string, name: string): Promise<string | undefined> {
-  const used = join(directory, inUse, `${name}-${randomUUID()}.json`);
   const from = join(directory, `${name}.json`);
+  const used = join(directory, inUse, `${name}-${randomUUID()}.json`);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await lstat(from); // most pulls end here
     await mkdir(join(directory, inUse), { recursive: true, mode: 0o700 });
     await rename(from, used);
     return used;

@@ -13,6 +13,7 @@ import {
 import {
   type Credential,
   type CredentialSource,
+  credentialsInFile,
   type ResolvedImage,
   type ResolvedManifest,
   type ResolveOptions,
@@ -20,7 +21,7 @@ import {
 } from "../registry/index.ts";
 import { isSignatureRefusal } from "../signatures/index.ts";
 import { storeArtifact } from "./artifacts.ts";
-import { decryptLayer, isEncrypted } from "./decrypt-layer.ts";
+import { decryptLayer, isEncrypted, type LayerSecret, openSecret } from "./decrypt-layer.ts";
 import { readDecryptionKeys } from "./decryption-keys.ts";
 import type { ImageDeps } from "./deps.ts";
 import { type FetchOptions, planLayers } from "./layers.ts";
@@ -33,6 +34,8 @@ export interface PullRequest {
   readonly auth?: Credential;
   /** Namespace of the pod that wants it; "" when it is not said. */
   readonly namespace: string;
+  /** An auth file that counts in the place of the usual ones. */
+  readonly authFile?: string;
   /** Refuses a container image. */
   readonly only?: "artifact";
   readonly signal?: AbortSignal;
@@ -48,10 +51,10 @@ export async function pullImage(deps: ImageDeps, request: PullRequest): Promise<
 }
 
 /** Requests are the same when image, credential and namespace are; the key does not show the credential. */
-function keyOf({ image, auth, namespace, only }: PullRequest): string {
+function keyOf({ image, auth, namespace, only, authFile }: PullRequest): string {
   const secret = auth === undefined ? "" : JSON.stringify([auth.username, auth.password, auth.identityToken ?? ""]);
   return createHash("sha256")
-    .update(JSON.stringify([image, secret, namespace, only ?? ""]))
+    .update(JSON.stringify([image, secret, namespace, only ?? "", authFile ?? ""]))
     .digest("hex");
 }
 
@@ -60,9 +63,12 @@ type WithCredentials = PullRequest & { readonly credentials?: CredentialSource }
 
 /** Pulls the first candidate that can be had; rejects with the last one's failure. */
 async function pullFirst(deps: ImageDeps, request: PullRequest, signal: AbortSignal): Promise<string> {
-  return await withNamespacedAuth(deps.namespacedAuth, request, (credentials) =>
-    pullFirstCandidate(deps, credentials === undefined ? request : { ...request, credentials }, signal),
-  );
+  const { authFile } = request;
+  const named = authFile === undefined ? undefined : credentialsInFile(authFile, deps.log);
+  return await withNamespacedAuth(deps.namespacedAuth, request, (left) => {
+    const credentials = left ?? named;
+    return pullFirstCandidate(deps, credentials === undefined ? request : { ...request, credentials }, signal);
+  });
 }
 
 async function pullFirstCandidate(deps: ImageDeps, request: WithCredentials, signal: AbortSignal): Promise<string> {
@@ -117,14 +123,29 @@ async function pullReference(
   );
 }
 
-/** Decrypts the layers that are encrypted, with the keys of the node. */
+/**
+ * Decrypts the layers that are encrypted, with the keys of the node. Rejects when one has no key here: also of a layer whose content the store has
+ * from another image, which is no leave to use this one.
+ */
 async function openerOf(
   { decryptionKeysPath }: Pick<ImageDeps, "decryptionKeysPath">,
   layers: readonly Descriptor[],
 ): Promise<FetchOptions["opened"]> {
-  if (!layers.some(isEncrypted)) return (_, bytes) => bytes;
+  const encrypted = layers.filter(isEncrypted);
+  if (encrypted.length === 0) return (_, bytes) => bytes;
   const keys = await readDecryptionKeys(decryptionKeysPath);
-  return (layer, bytes) => (isEncrypted(layer) ? decryptLayer(layer, bytes, keys) : bytes);
+  const secrets = new Map<Descriptor, LayerSecret>();
+  for (const layer of encrypted) {
+    try {
+      secrets.set(layer, await openSecret(layer, keys));
+    } catch (error) {
+      throw withStep(`layer ${layer.digest}`, error);
+    }
+  }
+  return (layer, bytes) => {
+    const secret = secrets.get(layer);
+    return secret === undefined ? bytes : decryptLayer(bytes, secret);
+  };
 }
 
 /** What a reference means at its registry: an image with its config, or else an artifact. */

@@ -10,7 +10,7 @@ import { mustRun } from "../support/programs.ts";
 import { type DockerRegistry, startDockerRegistry } from "../support/registry/docker-registry.ts";
 import { registryControl } from "../support/registry/index.ts";
 import { expectRefusal } from "./bad-input/refusal.ts";
-import { openScene, type Scene } from "./bad-input/scene.ts";
+import { hostNetworkPod, mode, openScene, type Scene, withPod } from "./bad-input/scene.ts";
 import { leavesStoreAsItWas } from "./bad-registry/pulling.ts";
 
 describe("secrets of images", () => {
@@ -45,7 +45,7 @@ describe("secrets of images", () => {
     // What a daemon that was killed was using.
     await mkdir(join(auth, "in-use"), { recursive: true });
     await writeFile(join(auth, "in-use/old.json"), "{}");
-    const config = `[crio.image]\nnamespaced_auth_dir = "${auth}"\n`;
+    const config = `[crio.image]\nnamespaced_auth_dir = "${auth}"\npause_image_auth_file = "${join(dir, "pause.json")}"\n`;
     scene = await openScene({ config, flags: ["--decryption-keys-path", keys] });
   });
   after(async () => {
@@ -159,5 +159,27 @@ describe("secrets of images", () => {
       await refuses(image, /auth file|status 401/, "one");
       assert.deepEqual(await left(), []);
     });
+  });
+
+  it("of pause_image_auth_file open the registry for the pause image", async () => {
+    const { cri } = scene;
+    const control = registryControl();
+    const config = hostNetworkPod("paused", {
+      linux: { securityContext: { namespaceOptions: { network: mode.node, pid: mode.pod } } },
+    });
+    const entry = { auth: Buffer.from("somebody:p4use-secret").toString("base64") };
+    const rule = { is: "basic", user: "somebody", password: "p4use-secret" } as const;
+    await control.setAuth([{ prefix: "pause", mode: rule }]);
+    try {
+      await expectRefusal(cri.runtime.runPodSandbox({ config }), { details: /pause image .*status 401/ });
+      await writeFile(join(dir, "pause.json"), JSON.stringify({ auths: { "registry.k8s.io": entry } }), {
+        mode: 0o600,
+      });
+      await refuses(fixtureNames.pause, /status 401/);
+      await withPod(cri, { config }, async () => {});
+    } finally {
+      await control.setAuth([]);
+    }
+    assert.ok(!(await scene.daemon.log()).includes("p4use-secret"));
   });
 });

@@ -37,7 +37,6 @@ export const imageOptions = {
     flag: "pause-image-auth-file",
     env: ["CONTAINER_PAUSE_IMAGE_AUTH_FILE"],
     reload: "live",
-    notYet: "credentials are the same for all images",
     doc: "File with credentials for pulling pause_image only. Empty means global_auth_file.",
   }),
   pause_command: text("/pause", {
