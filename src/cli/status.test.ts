@@ -21,6 +21,8 @@ const answers: ReadonlyMap<string, string> = new Map([
   ],
   ["/debug/goroutines", "goroutine 1\n"],
   ["/debug/heap", "HEAP"],
+  ["/why", '{"text":"2 operations\\nrun pod \\u001b[31mred\\n","operations":[{},{}]}'],
+  ["/why/abc", '{"text":"nothing is under way"}'],
 ]);
 
 async function fakeDaemon(): Promise<{ readonly directory: string; readonly socket: string } & AsyncDisposable> {
@@ -47,6 +49,9 @@ describe("crio status", () => {
     ["config", "[crio]\nroot = 'x'\n"],
     ["c", "[crio]\nroot = 'x'\n"],
     ["goroutines", "goroutine 1\n"],
+    ["why", "2 operations\nrun pod \\x1b[31mred\n"],
+    ["why abc", "nothing is under way\n"],
+    ["why --json abc", '{"text":"nothing is under way"}\n'],
     [
       "info",
       `cgroup driver: systemd
@@ -92,6 +97,14 @@ ips: 10.0.0.1, fd00::1
     const { status, err } = await crio(["status", "-s", daemon.socket, "containers", "-i", "../../etc"]);
     assert.equal(status, 1);
     assert.match(err, /can't find the container with id x/);
+  });
+
+  it("fails with the daemon's words for what it does not answer, and writes no file", async () => {
+    await using daemon = await fakeDaemon();
+    const { status, err } = await crio(["status", "-s", daemon.socket, "why", "nobody"]);
+    assert.equal(status, 1);
+    assert.match(err, /crio answered \/why\/nobody with 404: /);
+    assert.equal((await crio(["status", "-s", daemon.socket, "why", "a", "b"])).status, 1);
   });
 
   it("writes the heap to a file for its owner alone", async () => {

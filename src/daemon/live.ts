@@ -60,6 +60,12 @@ export class Live {
     return this.#parts;
   }
 
+  /** Reads the registries again, alone. When it rejects, nothing has changed. */
+  async reloadRegistries(): Promise<void> {
+    const registries = await readRegistries(this.#parts.config);
+    this.#parts = { ...this.#parts, registries };
+  }
+
   /**
    * Takes what a running daemon can take from another configuration. Everything that may fail comes first: when it rejects, nothing has
    * changed.

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { Flight, KeyedLock, type Logger, Places, systemClock } from "../base/index.ts";
+import { Flight, KeyedLock, type Logger, Places, reasonOf, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
 import { CdiDevices, HookDirectories, ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
@@ -8,10 +8,11 @@ import { type ImageDeps, removeUsedAuth } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
-import { openArtifactStore, openStore } from "../storage/index.ts";
+import { openArtifactStore } from "../storage/index.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { composeImages } from "./images.ts";
 import { Live } from "./live.ts";
+import { openNodeStore } from "./node-store.ts";
 
 /** The daemon's parts, wired. */
 export interface Parts {
@@ -27,8 +28,14 @@ const cniCacheDir = "/var/lib/cni";
 const discardTimeoutMs = 10_000;
 const leastExecStarts = 4;
 
-/** Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. */
-export async function compose(config: Config, log: Logger): Promise<Parts> {
+/**
+ * Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. With `repairsStore`, a store that cannot
+ * be opened for its damage is wiped.
+ */
+export async function compose(
+  config: Config,
+  { repairsStore, log }: { readonly repairsStore: boolean; readonly log: Logger },
+): Promise<Parts> {
   const driver = cgroupDriver(config);
   const systemd = driver === "systemd" ? createSystemd() : undefined;
   const cgroups = createCgroupManager(driver, await detectCgroups(), {
@@ -40,16 +47,7 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
   const hooks = new HookDirectories(config.runtime.hooksDir, log);
   await hooks.check();
   const live = await Live.start(config, { log, kernelVersion: host.kernelVersion });
-  const store = await openStore({
-    graphRoot: config.crio.root,
-    runRoot: config.crio.runroot,
-    driver: config.crio.storageDriver,
-    driverOptions: [
-      ...config.crio.storageOption,
-      ...(config.crio.imagestore === "" ? [] : [`overlay.imagestore=${config.crio.imagestore}`]),
-    ],
-    log,
-  });
+  const store = await openNodeStore(config, { repairs: repairsStore, log });
   const artifacts = await openArtifactStore({
     graphRoot: store.graphRoot,
     additional: config.runtime.additionalArtifactStores,
@@ -156,6 +154,17 @@ export async function compose(config: Config, log: Logger): Promise<Parts> {
       ["the connection to systemd", () => systemd?.close()],
     ],
   };
+}
+
+/** Puts the parts away. What fails is logged, and the next one follows. */
+export async function stopParts(parts: Parts, log: Logger): Promise<void> {
+  for (const [name, stop] of parts.stops) {
+    try {
+      await stop();
+    } catch (error) {
+      log.error(`stopping ${name} failed`, { error: reasonOf(error) });
+    }
+  }
 }
 
 function cgroupDriver(config: Config): "systemd" | "cgroupfs" {

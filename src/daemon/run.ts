@@ -8,11 +8,14 @@ import { loadAll, type PodDeps } from "../pods/index.ts";
 import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { execDirectory } from "./container-options.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
-import { compose, type Parts } from "./parts.ts";
+import { compose, stopParts } from "./parts.ts";
+import { reloadRegistriesOnChange } from "./registries-watch.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
+import { repairStore } from "./repair-store.ts";
 import { tellServiceManager } from "./service-manager.ts";
-import { noteStart, noteStop, type ShutdownFiles } from "./shutdown-files.ts";
+import { noteStart, noteStop, readLastEnd, shutdownFiles } from "./shutdown-files.ts";
 import { composeStreaming } from "./streaming.ts";
+import { wipeStale } from "./wipe-stale.ts";
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -33,16 +36,14 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
   becomeSubreaper();
   const stopping = stopSignal(signal, log);
   log.info(`Starting CRI-O, version: ${version.version}`, { platform: version.platform, runtime: version.goVersion });
-  const parts = await compose(config, log);
+  const files = shutdownFiles(config, version.version);
+  const lastEnd = await readLastEnd(files);
+  if (lastEnd.isUnclean) log.warn("the last daemon ended without having put everything away");
+  const repairsStore = lastEnd.isUnclean && config.crio.internalRepair;
+  const parts = await compose(config, { repairsStore, log });
   const { pods } = parts;
-  const files: ShutdownFiles = {
-    versionFile: config.crio.versionFile,
-    versionFilePersist: config.crio.versionFilePersist,
-    cleanShutdownFile: config.crio.cleanShutdownFile,
-    version: version.version,
-  };
   const monitor = new ExitMonitor(pods);
-  const streaming = composeStreaming(config, pods, log);
+  const streaming = await composeStreaming(config, pods, log);
   const cri: CriDeps = {
     pods,
     images: parts.images,
@@ -71,6 +72,8 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     await parts.networks.start();
     const report = await loadAll(pods);
     log.info("took up what the store has", { ...report });
+    if (repairsStore) await repairStore(pods);
+    if (config.crio.internalWipe) await wipeStale(pods, lastEnd, config.crio.versionFilePersist !== "");
     if (report.failed > 0)
       log.warn("leaving ports and networks of unknown pods alone: some pods could not be taken up");
     else
@@ -86,10 +89,14 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     tellServiceManager("READY=1", log);
     {
       await using _reloads = reloadOnHangup(parts.live, reload, log);
+      await using _registries = config.image.autoReloadRegistries
+        ? reloadRegistriesOnChange(parts.live, { log })
+        : undefined;
       await stopping;
     }
     tellServiceManager("STOPPING=1", log);
     log.info("stopping; containers go on");
+    parts.images.layers.keepArrived();
     await Promise.all([server.stop(), streaming.stop()]);
     monitor.stop();
     await watching;
@@ -117,16 +124,6 @@ async function prepareDirectories(config: Config): Promise<void> {
     await mkdir(path, { recursive: true, mode: 0o755 });
   }
   await mkdir(execDirectory(config.runtime.containerExitsDir), { recursive: true, mode: 0o750 });
-}
-
-async function stopParts(parts: Parts, log: Logger): Promise<void> {
-  for (const [name, stop] of parts.stops) {
-    try {
-      await stop();
-    } catch (error) {
-      log.error(`stopping ${name} failed`, { error: reasonOf(error) });
-    }
-  }
 }
 
 function stopSignal(signal: AbortSignal | undefined, log: Logger): Promise<void> {

@@ -1,4 +1,4 @@
-import { digestHex, type ImageReference, referenceText } from "../oci/index.ts";
+import { type Digest, digestHex, type ImageReference, referenceText } from "../oci/index.ts";
 import type { ResolvedManifest } from "../registry/index.ts";
 import type { StoredArtifact } from "../storage/index.ts";
 import type { ImageDeps } from "./deps.ts";
@@ -53,7 +53,7 @@ export async function storeArtifact(
     manifest,
     manifestBytes,
     digest: manifestDigest,
-    blob: (descriptor) => counted(deps.registry.blob(source, descriptor, { signal })),
+    blob: (descriptor) => counted(descriptor.digest, deps.registry.blob(source, descriptor, { signal })),
   });
   return digestHex(digest);
 }
@@ -61,7 +61,7 @@ export async function storeArtifact(
 interface StoreOptions {
   readonly reference: ImageReference;
   readonly signal: AbortSignal;
-  readonly counted: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+  readonly counted: (layer: Digest, bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 }
 
 /** An artifact as CRI shows it. */

@@ -3,6 +3,7 @@ import { Fault, isFault, nsFromRfc3339, withStep } from "../base/index.ts";
 import {
   checkLayersMatch,
   type Descriptor,
+  type Digest,
   digestHex,
   type ImageReference,
   type ImageSignature,
@@ -96,7 +97,8 @@ async function pullReference(
 ): Promise<string> {
   const name = referenceText(reference);
   const log = deps.log.with({ image: name });
-  using progress = watchProgress({ timeoutMs: deps.progressTimeoutMs, signal, log });
+  using underway = deps.underway.begin(name);
+  using progress = watchProgress({ timeoutMs: deps.progressTimeoutMs, signal, underway, log });
   const checking = { namespace, signal: progress.signal };
   const wanted = {
     platform: deps.platform,
@@ -115,9 +117,15 @@ async function pullReference(
   const signatures = await progress.during(() => requireTrustedPull(deps, resolved, checking));
   checkLayersMatch(resolved.manifest, resolved.config);
   const layers = planLayers(deps.store, resolved.manifest.layers, resolved.config.rootfs.diffIds);
+  underway.planned(resolved.manifest.layers);
   log.debug("image resolved", { digest: resolved.manifestDigest, layers: layers.length });
-  const opened = await openerOf(deps, resolved.manifest.layers);
-  const fetching = { source: resolved.source, signal: progress.signal, counted: progress.counted, opened };
+  const there = (layer: Digest) => {
+    underway.there(layer);
+    log.debug("layer is there", { layer, progress: underway.summary() });
+  };
+  const decryptionOf = await decryptionsOf(deps, resolved.manifest.layers);
+  const { signal: watched, counted } = progress;
+  const fetching = { source: resolved.source, signal: watched, counted, decryptionOf, there };
   return await deps.layers.fetchAll(layers, fetching, () =>
     recordImage(deps, name, resolved, { topLayer: layers.at(-1)?.id, signatures }),
   );
@@ -127,12 +135,12 @@ async function pullReference(
  * Decrypts the layers that are encrypted, with the keys of the node. Rejects when one has no key here: also of a layer whose content the store has
  * from another image, which is no leave to use this one.
  */
-async function openerOf(
+async function decryptionsOf(
   { decryptionKeysPath }: Pick<ImageDeps, "decryptionKeysPath">,
   layers: readonly Descriptor[],
-): Promise<FetchOptions["opened"]> {
+): Promise<FetchOptions["decryptionOf"]> {
   const encrypted = layers.filter(isEncrypted);
-  if (encrypted.length === 0) return (_, bytes) => bytes;
+  if (encrypted.length === 0) return () => undefined;
   const keys = await readDecryptionKeys(decryptionKeysPath);
   const secrets = new Map<Descriptor, LayerSecret>();
   for (const layer of encrypted) {
@@ -142,9 +150,9 @@ async function openerOf(
       throw withStep(`layer ${layer.digest}`, error);
     }
   }
-  return (layer, bytes) => {
+  return (layer) => {
     const secret = secrets.get(layer);
-    return secret === undefined ? bytes : decryptLayer(bytes, secret);
+    return secret === undefined ? undefined : (bytes) => decryptLayer(bytes, secret);
   };
 }
 

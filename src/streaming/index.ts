@@ -10,4 +10,4 @@ export type {
   TerminalSize,
 } from "./backend.ts";
 export { createStreamingServer, type StreamingServer, type StreamingServerOptions } from "./server.ts";
-export type { TlsOptions } from "./tls.ts";
+export { loadTls, type TlsOptions } from "./tls.ts";

@@ -8,10 +8,17 @@ import { fixtureNames } from "../support/fixtures/index.ts";
 import { expectNoLeaks, takeInventory } from "../support/node/index.ts";
 import { mustRun } from "../support/programs.ts";
 import { type DockerRegistry, startDockerRegistry } from "../support/registry/docker-registry.ts";
+
 import { registryControl } from "../support/registry/index.ts";
 import { expectRefusal } from "./bad-input/refusal.ts";
 import { hostNetworkPod, mode, openScene, type Scene, withPod } from "./bad-input/scene.ts";
 import { leavesStoreAsItWas } from "./bad-registry/pulling.ts";
+
+/** The node's own, which its programs trust. */
+const registryCertificate = {
+  certificate: "/run/registry-certificates/server.crt",
+  key: "/run/registry-certificates/server.key",
+};
 
 describe("secrets of images", () => {
   let dir: string;
@@ -41,7 +48,7 @@ describe("secrets of images", () => {
     dir = await mkdtemp("/var/tmp/secrets-");
     keys = join(dir, "keys");
     auth = join(dir, "auth");
-    registry = await startDockerRegistry();
+    registry = await startDockerRegistry({ port: 5001, tls: registryCertificate });
     // What a daemon that was killed was using.
     await mkdir(join(auth, "in-use"), { recursive: true });
     await writeFile(join(auth, "in-use/old.json"), "{}");

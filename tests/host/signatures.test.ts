@@ -10,6 +10,7 @@ import { after, before, describe, it } from "node:test";
 import { digestOf, fixtureNames } from "../support/fixtures/index.ts";
 import { mustRun, run } from "../support/programs.ts";
 import { type DockerRegistry, startDockerRegistry } from "../support/registry/docker-registry.ts";
+
 import { expectRefusal, leavesNothing } from "./bad-input/refusal.ts";
 import { goodContainer, hostNetworkPod, openScene, type Scene, withContainer, withPod } from "./bad-input/scene.ts";
 import { leavesStoreAsItWas } from "./bad-registry/pulling.ts";
@@ -29,6 +30,12 @@ import {
 const bundle = "dev.sigstore.cosign/bundle";
 const certificate = "dev.sigstore.cosign/certificate";
 const chain = "dev.sigstore.cosign/chain";
+
+/** The node's own, which its programs trust. */
+const registryCertificate = {
+  certificate: "/run/registry-certificates/server.crt",
+  key: "/run/registry-certificates/server.key",
+};
 
 describe("a signature policy", () => {
   let dir: string;
@@ -59,7 +66,7 @@ describe("a signature policy", () => {
       "--passphrase-file",
       join(dir, "pass"),
     ]);
-    registry = await startDockerRegistry();
+    registry = await startDockerRegistry({ port: 5001, tls: registryCertificate });
     await mkdir("/etc/containers/registries.d", { recursive: true });
     await writeFile(
       "/etc/containers/registries.d/test.yaml",

@@ -24,6 +24,7 @@ export const runtimeOptions = {
       run from an initial ramdisk.`,
   }),
   decryption_keys_path: text("/etc/crio/keys/", {
+    isPath: true,
     flag: "decryption-keys-path",
     reload: "live",
     doc: `Directory with the private keys for encrypted images. It may be missing. Symbolic links in it are refused when
@@ -78,6 +79,7 @@ export const runtimeOptions = {
       labelling off.`,
   }),
   seccomp_profile: text("", {
+    isPath: true,
     flag: "seccomp-profile",
     env: ["CONTAINER_SECCOMP_PROFILE"],
     reload: "live",
@@ -85,6 +87,7 @@ export const runtimeOptions = {
       used when the file is missing; a file that cannot be parsed stops the start.`,
   }),
   privileged_seccomp_profile: text("", {
+    isPath: true,
     flag: "privileged-seccomp-profile",
     env: ["CONTAINER_PRIVILEGED_SECCOMP_PROFILE"],
     reload: "live",
@@ -98,6 +101,7 @@ export const runtimeOptions = {
       built-in profile, "unconfined" uses none; any other must have been loaded into the kernel.`,
   }),
   blockio_config_file: text("", {
+    isPath: true,
     flag: "blockio-config-file",
     reload: "live",
     notYet: "no pod gets a block I/O class",
@@ -110,6 +114,7 @@ export const runtimeOptions = {
     doc: "Whether blockio_config_file is read again, and its devices looked up anew, before each use.",
   }),
   irqbalance_config_file: text("/etc/sysconfig/irqbalance", {
+    isPath: true,
     flag: "irqbalance-config-file",
     notYet: "no CPU is kept from interrupts",
     doc: "Configuration of the irqbalance service, in which CPUs of containers without interrupts are banned.",
@@ -121,6 +126,7 @@ export const runtimeOptions = {
       off.`,
   }),
   rdt_config_file: text("", {
+    isPath: true,
     flag: "rdt-config-file",
     reload: "live",
     notYet: "no pod gets an RDT class",
@@ -178,6 +184,7 @@ export const runtimeOptions = {
       "rwm", for example "/dev/sdc:/dev/xvdc:rwm".`,
   }),
   cdi_spec_dirs: list(["/etc/cdi", "/var/run/cdi"], {
+    isPath: true,
     flag: "cdi-spec-dirs",
     env: ["CONTAINER_CDI_SPEC_DIRS"],
     reload: "live",
@@ -189,6 +196,7 @@ export const runtimeOptions = {
       containers without root can use them.`,
   }),
   hooks_dir: list(["/usr/share/containers/oci/hooks.d"], {
+    isPath: true,
     flag: "hooks-dir",
     env: ["CONTAINER_HOOKS_DIR"],
     reload: "content",
@@ -196,6 +204,7 @@ export const runtimeOptions = {
       the same name in an earlier. Missing directories are created where possible.`,
   }),
   default_mounts_file: text("", {
+    isPath: true,
     flag: "default-mounts-file",
     env: ["CONTAINER_DEFAULT_MOUNTS_FILE"],
     doc: `File whose lines "SOURCE[:DESTINATION]" name host directories copied into every container. Empty means
@@ -223,16 +232,19 @@ export const runtimeOptions = {
     doc: "Whether container output goes to the systemd journal besides the Kubernetes log file.",
   }),
   container_exits_dir: text("/var/run/crio/exits", {
+    isPath: true,
     flag: "container-exits-dir",
     env: ["CONTAINER_EXITS_DIR"],
     doc: "Directory into which conmon writes the exit code of each container.",
   }),
   container_attach_socket_dir: text("/var/run/crio", {
+    isPath: true,
     flag: "container-attach-socket-dir",
     env: ["CONTAINER_ATTACH_SOCKET_DIR"],
     doc: "Directory of the sockets through which attach reaches a container.",
   }),
   bind_mount_prefix: text("", {
+    isPath: true,
     flag: "bind-mount-prefix",
     env: ["CONTAINER_BIND_MOUNT_PREFIX"],
     doc: "Directory put in front of the source of every bind mount, for a daemon that sees the host below a directory.",
@@ -313,6 +325,7 @@ export const runtimeOptions = {
       "0-3,8".`,
   }),
   namespaces_dir: text("/var/run", {
+    isPath: true,
     flag: "namespaces-dir",
     env: ["CONTAINER_NAMESPACES_DIR"],
     doc: "Directory below which the namespaces of pods are kept, in netns, ipcns, utsns, userns and pidns.",

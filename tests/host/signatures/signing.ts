@@ -4,7 +4,6 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf } from "../../support/fixtures/index.ts";
 import { mustRun } from "../../support/programs.ts";
-import { putBlob, putManifest } from "../../support/registry/docker-registry.ts";
 
 export interface KeyPair {
   readonly publicKey: KeyObject;
@@ -174,4 +173,22 @@ async function certify(
     "-out",
     at(`${name}.crt`),
   ]);
+}
+
+/** Pushes a blob; `digest` is that of the bytes. */
+async function putBlob(host: string, repository: string, blob: { digest: string; bytes: Uint8Array }): Promise<void> {
+  const begun = await fetch(`https://${host}/v2/${repository}/blobs/uploads/`, { method: "POST" });
+  const url = new URL(begun.headers.get("location") ?? "", `https://${host}`);
+  url.searchParams.set("digest", blob.digest);
+  const headers = { "content-type": "application/octet-stream" };
+  const done = await fetch(url, { method: "PUT", headers, body: new Uint8Array(blob.bytes) });
+  if (done.status !== 201) throw new Error(`pushing a blob: ${done.status} ${await done.text()}`);
+}
+
+/** Pushes a manifest under a tag. */
+async function putManifest(host: string, repository: string, tag: string, manifest: object): Promise<void> {
+  const headers = { "content-type": "application/vnd.oci.image.manifest.v1+json" };
+  const body = JSON.stringify(manifest);
+  const done = await fetch(`https://${host}/v2/${repository}/manifests/${tag}`, { method: "PUT", headers, body });
+  if (done.status !== 201) throw new Error(`pushing a manifest: ${done.status} ${await done.text()}`);
 }

@@ -1,73 +1,88 @@
-/** Debian's docker-registry in a node: the distribution server that most registries are made of. */
-import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { mustRun } from "../programs.ts";
 
-export interface DockerRegistry extends AsyncDisposable {
-  /** `host:port`, by HTTPS with a certificate that the node trusts. */
-  readonly host: string;
+export interface DockerRegistryOptions {
+  readonly port: number;
+  /** Files; without them it is plain HTTP. With `clientAuthority`, clients must show a certificate of that authority. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientAuthority?: string };
+  /** A file of `user:bcrypt` lines, as `htpasswd -B` writes them; without it everybody may read. */
+  readonly htpasswd?: string;
 }
 
-const startTimeoutMs = 30_000;
+/** Debian's docker-registry, the reference implementation, on loopback of a node. Stops with `await using`. */
+export interface DockerRegistry extends AsyncDisposable {
+  readonly host: string;
+  /** Copies an image of the node's own registry into it, as `repository:tag`. */
+  take(source: string, target: string, options?: readonly string[]): Promise<void>;
+  /** The paths that it was asked for by GET since the last call. */
+  takeRequests(): readonly string[];
+}
 
-/** Starts it, empty. To be called in a node. */
-export async function startDockerRegistry(port = 5001): Promise<DockerRegistry> {
-  const dir = await mkdtemp("/var/tmp/docker-registry-");
-  const host = `plain.test:${port}`;
-  await mkdir(join(dir, "data"));
-  const config = {
-    version: 0.1,
-    log: { level: "error", accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(dir, "data") }, delete: { enabled: true } },
-    http: {
-      addr: `127.0.0.1:${port}`,
-      secret: "of a test",
-      tls: { certificate: "/run/registry-certificates/server.crt", key: "/run/registry-certificates/server.key" },
-    },
-  };
-  await writeFile(join(dir, "config.yml"), JSON.stringify(config));
-  const child = spawn("docker-registry", ["serve", join(dir, "config.yml")], { stdio: ["ignore", "pipe", "pipe"] });
+const startTimeoutMs = 20_000;
+
+export async function startDockerRegistry({ port, tls, htpasswd }: DockerRegistryOptions): Promise<DockerRegistry> {
+  const folder = await mkdtemp("/var/tmp/docker-registry-");
+  const host = `127.0.0.1:${port}`;
+  const secure =
+    tls === undefined
+      ? ""
+      : `  tls:\n    certificate: ${tls.certificate}\n    key: ${tls.key}\n${
+          tls.clientAuthority === undefined ? "" : `    clientcas: [${tls.clientAuthority}]\n`
+        }`;
+  const auth = htpasswd === undefined ? "" : `auth:\n  htpasswd: {realm: test, path: ${htpasswd}}\n`;
+  const config = `version: 0.1
+log: {level: error, formatter: json, accesslog: {disabled: false}}
+storage: {filesystem: {rootdirectory: ${folder}/data}}
+http:
+  addr: ${host}
+${secure}${auth}`;
+  await writeFile(join(folder, "config.yml"), config);
+  const child = spawn("docker-registry", ["serve", join(folder, "config.yml")], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (text) => (said = `${said}${text}`.slice(-4096)));
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const registry: DockerRegistry = {
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+  }
+  const exited = once(child, "exit");
+  await untilListening(port, child, () => said);
+  return {
     host,
+    async take(source, target, options = []) {
+      const to = ["--dest-tls-verify=false", ...options, `docker://${host}/${target}`];
+      await mustRun(["skopeo", "copy", "--all", `docker://${source}`, ...to]);
+    },
+    takeRequests() {
+      const lines = said.split("\n");
+      said = "";
+      return lines.flatMap((line) => /"GET (\/v2\/[^ "]*)/.exec(line)?.[1] ?? []);
+    },
     async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await ended;
-      await rm(dir, { recursive: true });
+      child.kill();
+      await exited;
     },
   };
+}
+
+async function untilListening(port: number, child: ChildProcess, said: () => string): Promise<void> {
   for (const until = Date.now() + startTimeoutMs; ; await sleep(50)) {
-    const answer = await fetch(`https://${host}/v2/`).catch(() => undefined);
-    if (answer?.ok === true) return registry;
-    if (child.exitCode !== null || Date.now() > until) {
-      await registry[Symbol.asyncDispose]();
-      throw new Error(`docker-registry did not start: ${said}`);
-    }
+    if (await answers(port)) return;
+    if (child.exitCode !== null || Date.now() > until) throw new Error(`docker-registry does not serve: ${said()}`);
   }
 }
 
-/** Pushes a blob; `digest` is that of the bytes. */
-export async function putBlob(
-  host: string,
-  repository: string,
-  blob: { digest: string; bytes: Uint8Array },
-): Promise<void> {
-  const begun = await fetch(`https://${host}/v2/${repository}/blobs/uploads/`, { method: "POST" });
-  const url = new URL(begun.headers.get("location") ?? "", `https://${host}`);
-  url.searchParams.set("digest", blob.digest);
-  const headers = { "content-type": "application/octet-stream" };
-  const done = await fetch(url, { method: "PUT", headers, body: new Uint8Array(blob.bytes) });
-  if (done.status !== 201) throw new Error(`pushing a blob: ${done.status} ${await done.text()}`);
-}
-
-/** Pushes a manifest under a tag. */
-export async function putManifest(host: string, repository: string, tag: string, manifest: object): Promise<void> {
-  const headers = { "content-type": "application/vnd.oci.image.manifest.v1+json" };
-  const body = JSON.stringify(manifest);
-  const done = await fetch(`https://${host}/v2/${repository}/manifests/${tag}`, { method: "PUT", headers, body });
-  if (done.status !== 201) throw new Error(`pushing a manifest: ${done.status} ${await done.text()}`);
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(port, "127.0.0.1");
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once("error", () => resolve(false));
+  });
 }
