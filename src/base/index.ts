@@ -4,6 +4,7 @@ export { Flight } from "./flight.ts";
 export { parseGoRegExp } from "./go-regexp.ts";
 export { newId, shortId } from "./ids.ts";
 export { KeyedLock } from "./keyed-lock.ts";
+export { localTimestamp } from "./local-timestamp.ts";
 export { createLogger, isLogged, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export { Places } from "./places.ts";
 export { deadline, untilAborted } from "./signal.ts";

@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { Fault, reasonOf } from "../base/index.ts";
+import { errnoOf, Fault, reasonOf } from "../base/index.ts";
 
 /** CRI-O's own: 32 seconds to connect. Here it also bounds a daemon that accepts and then says nothing. */
 const silenceTimeoutMs = 32_000;
@@ -25,9 +25,11 @@ export async function askDaemon(socket: string, path: string): Promise<IncomingM
   request.setTimeout(silenceTimeoutMs, () => {
     request.destroy(new Fault("deadline", `no answer after ${silenceTimeoutMs / 1000} s`));
   });
-  request.on("error", (error) =>
-    reject(new Fault("unavailable", `asking crio at ${socket}: ${reasonOf(error)}`, { cause: error })),
-  );
+  request.on("error", (error) => {
+    const isNobody = ["ENOENT", "ECONNREFUSED"].includes(errnoOf(error) ?? "");
+    const hint = isNobody ? "; no daemon serves it: start crio, or name its socket with --socket" : "";
+    reject(new Fault("unavailable", `asking crio at ${socket}: ${reasonOf(error)}${hint}`, { cause: error }));
+  });
   request.end();
   const response = await promise;
   const { statusCode = 0 } = response;

@@ -4,7 +4,6 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { localTimestamp } from "./commands/status.ts";
 import { crio } from "./testing.ts";
 
 const container = `{"name":"k8s_a","pid":42,"image":"busybox","image_ref":"ref","created_time":1769860800123456789,
@@ -127,9 +126,4 @@ ips: 10.0.0.1, fd00::1
     assert.equal(long.status, 1);
     assert.match(long.err, /too long/);
   });
-});
-
-describe("localTimestamp", () => {
-  it("is RFC 3339 without colons", () =>
-    assert.match(localTimestamp(new Date()), /^\d{4}-\d\d-\d\dT\d{6}(Z|[+-]\d{4})$/));
 });

@@ -9,6 +9,7 @@ import type { ContainerDeps } from "./deps.ts";
 import { findMountImages, type MountImages } from "./image-mounts.ts";
 import { checkLabels } from "./labels.ts";
 import { type LogPlace, logPlaceOf } from "./log-path.ts";
+import type { ContainerLabels } from "./selinux.ts";
 import { allowedAnnotations, workloadOf } from "./workloads.ts";
 
 /** All that is decided of a container before anything is acquired. */
@@ -22,6 +23,7 @@ export interface ContainerPlan {
   /** What the handler and the workload allow of those that give more than there is without. */
   readonly allowedAnnotations: readonly string[];
   readonly image: PlannedImage;
+  readonly labels: ContainerLabels;
   /** The images and artifacts that mounts name. */
   readonly mountImages: MountImages;
   readonly createdAtNs: bigint;
@@ -74,6 +76,7 @@ export async function planContainer(
     annotations: filterAnnotations(config.annotations, allowed),
     allowedAnnotations: allowed,
     image,
+    labels: deps.selinux.forContainer(pod, config),
     mountImages,
     createdAtNs: deps.clock.nowNs(),
     log: logPlaceOf(id, {

@@ -75,12 +75,12 @@ async function wipeOrThrow({ config, wipe, force, log }: CheckCommand, trouble: 
 
 function tell({ layers, images, containers, strays }: StoreReport, log: Logger): void {
   const each = (what: string, found: ReadonlyMap<string, readonly string[]>) => {
-    for (const [id, problems] of found) for (const why of problems) log.debug(`${what} is damaged`, { id, why });
+    for (const [id, problems] of found) for (const why of problems) log.warn(`${what} is damaged`, { id, why });
   };
   each("layer", layers);
   each("image", images);
   each("container", containers);
-  for (const id of strays) log.debug("layer without a record", { id });
+  for (const id of strays) log.warn("layer without a record", { id });
 }
 
 /** The five counts of CRI-O; stores that are only read are not supported yet, and have none. */

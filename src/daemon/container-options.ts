@@ -43,7 +43,6 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
     privilegedSeccompProfile: runtime.privilegedSeccompProfile,
     apparmorProfile: runtime.apparmorProfile,
     deviceOwnershipFromSecurityContext: runtime.deviceOwnershipFromSecurityContext,
-    hostNetworkDisableSelinux: runtime.hostnetworkDisableSelinux,
   };
 }
 

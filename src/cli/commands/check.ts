@@ -3,7 +3,7 @@ import { loadConfig, parseDurationMs } from "../../config/index.ts";
 import { type Call, flagText, isOn } from "../command.ts";
 import { configuredLog } from "../configured-log.ts";
 
-/** `crio check`: damage of the storage directory as exit status 1 and, at log level debug, in words. */
+/** `crio check`: damage of the storage directory, as exit status 1 and in words. */
 export async function runCheck({ terminal, globals, flags }: Call): Promise<void> {
   const ageMs = parseAge(flagText(flags, "age", defaultAge));
   const { config, notes } = await loadConfig({ flags: globals, env: terminal.env });

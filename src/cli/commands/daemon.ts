@@ -32,7 +32,8 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
     log.notes(loaded.notes);
     refuse(problems);
     logConfig(loaded, log);
-    warnOfMissing(config, terminal.env, log);
+    warnOfMissing(config, log);
+    sayMountNamespace(terminal.env, log);
     const { preflight, runDaemon } = await import("../../daemon/index.ts"); // late, so that no other command loads it
     refuse(await preflight(config, loaded.sources));
     const reload = {
@@ -90,13 +91,18 @@ function logConfig({ config, sources }: LoadedConfig, { logger }: Log): void {
 }
 
 /** What was asked for and is not built yet is said, not passed over. */
-function warnOfMissing({ invocation }: Config, env: Environment, { logger }: Log): void {
+function warnOfMissing({ invocation }: Config, { logger }: Log): void {
   const asked: readonly (readonly [string, boolean])[] = [
-    ["KUBENSMNT", (env.KUBENSMNT ?? "") !== ""],
     ["--profile", invocation.profile],
-    ["--profile-cpu", invocation.profileCpu !== ""],
-    ["--profile-mem", invocation.profileMem !== ""],
     ["--enable-profile-unix-socket", invocation.enableProfileUnixSocket],
   ];
   for (const [what, isAsked] of asked) if (isAsked) logger.warn("not available yet, ignored", { what });
+}
+
+/** The program that starts this one has joined the mount namespace, or says why not: see scripts/build.ts. */
+function sayMountNamespace(env: Environment, { logger }: Log): void {
+  const { KUBENSMNT: namespace = "", CRIO_KUBENSMNT: outcome = "crio was not started by bin/crio" } = env;
+  if (namespace === "") return;
+  if (outcome === "joined") logger.info("Joined mount namespace", { namespace });
+  else logger.warn("the mount namespace of KUBENSMNT was not joined", { namespace, why: outcome });
 }

@@ -10,7 +10,7 @@ export const commands: readonly Command[] = [
     aliases: [],
     summary: "Check the storage directory for damage, and repair it.",
     doc: `Looks at all images, layers and containers in the storage directory, whoever made them, and reads layers back. What is
-      damaged is named in the log at level debug. Exits with status 1 when damage is found, or left by a repair. A repair, and
+      damaged is named in the log. Exits with status 1 when damage is found, or left by a repair. A repair, and
       a wipe, want the daemon stopped.`,
     flags: [
       {

@@ -1,6 +1,6 @@
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { Fault } from "../../base/index.ts";
+import { Fault, localTimestamp } from "../../base/index.ts";
 import { type Call, flagText, isOn } from "../command.ts";
 import { askDaemon, daemonJson, daemonText } from "../daemon-client.ts";
 import { setUpLog } from "../log.ts";
@@ -92,15 +92,6 @@ export function infoText(info: Readonly<Record<string, unknown>>): string {
     ...mappingLines(mappings.get("uids")),
     "",
   ].join("\n");
-}
-
-/** RFC 3339 in local time without its colons, as CRI-O names its dumps: `2026-01-31T120000+0100`. */
-export function localTimestamp(now: Date): string {
-  const two = (value: number) => String(Math.trunc(Math.abs(value))).padStart(2, "0");
-  const offset = -now.getTimezoneOffset();
-  const zone = offset === 0 ? "Z" : `${offset < 0 ? "-" : "+"}${two(offset / 60)}${two(offset % 60)}`;
-  const date = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
-  return `${date}T${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}${zone}`;
 }
 
 function withNewline(text: string): string {
