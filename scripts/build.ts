@@ -42,7 +42,8 @@ await build({
   format: "esm",
   platform: "node",
   target: "node26",
-  external: ["koffi"],
+  // koffi has its own native file; openpgp is under the LGPL, whose users must be able to put another version in its place.
+  external: ["koffi", "openpgp"],
   plugins: [withoutUndici()],
   sourcemap: "linked",
   sourcesContent: false,
