@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { Fault, reasonOf } from "../base/index.ts";
+import { errnoOf, Fault, reasonOf } from "../base/index.ts";
 
 /** CRI-O's own: 32 seconds to connect. Here it also bounds a daemon that accepts and then says nothing. */
 const silenceTimeoutMs = 32_000;
@@ -10,8 +10,8 @@ const maxSocketPathBytes = 107;
 const maxTextBytes = 64 << 20;
 
 /**
- * Asks the daemon behind a CRI socket over HTTP/1.1. Resolves with the response, whatever its status (CRI-O's client does not
- * look at it either). Rejects with a Fault when the daemon cannot be reached or falls silent.
+ * Asks the daemon behind a CRI socket over HTTP/1.1. Rejects with a Fault when the daemon cannot be reached or falls silent, and with its words
+ * when it answers with an error.
  */
 export async function askDaemon(socket: string, path: string): Promise<IncomingMessage> {
   if (Buffer.byteLength(socket) > maxSocketPathBytes) {
@@ -25,16 +25,27 @@ export async function askDaemon(socket: string, path: string): Promise<IncomingM
   request.setTimeout(silenceTimeoutMs, () => {
     request.destroy(new Fault("deadline", `no answer after ${silenceTimeoutMs / 1000} s`));
   });
-  request.on("error", (error) =>
-    reject(new Fault("unavailable", `asking crio at ${socket}: ${reasonOf(error)}`, { cause: error })),
-  );
+  request.on("error", (error) => {
+    const isNobody = ["ENOENT", "ECONNREFUSED"].includes(errnoOf(error) ?? "");
+    const hint = isNobody ? "; no daemon serves it: start crio, or name its socket with --socket" : "";
+    reject(new Fault("unavailable", `asking crio at ${socket}: ${reasonOf(error)}${hint}`, { cause: error }));
+  });
   request.end();
-  return promise;
+  const response = await promise;
+  const { statusCode = 0 } = response;
+  if (statusCode < 400) return response;
+  throw new Fault(
+    "failed",
+    `crio answered ${path} with ${statusCode}: ${JSON.stringify((await textOf(response, path)).trim().slice(0, 512))}`,
+  );
 }
 
 /** The daemon's answer as text, at most 64 MiB. */
 export async function daemonText(socket: string, path: string): Promise<string> {
-  const response = await askDaemon(socket, path);
+  return await textOf(await askDaemon(socket, path), path);
+}
+
+async function textOf(response: IncomingMessage, path: string): Promise<string> {
   const chunks: Buffer[] = [];
   let total = 0;
   for await (const chunk of response) {

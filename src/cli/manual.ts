@@ -48,7 +48,7 @@ export function manual(commands: readonly Command[]): readonly Block[] {
       is: "term",
       term: "KUBENSMNT",
       after: "",
-      text: "Path of a bind-mounted mount namespace for crio to join at its start; not available yet, the log says so.",
+      text: "Path of a bind-mounted mount namespace for crio to join at its start; the log says whether it has.",
     },
     heading(1, "SEE ALSO"),
     text("crio.conf(5), crio.conf.d(5), crun(1), runc(8), conmon(8), crictl(1)"),

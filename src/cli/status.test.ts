@@ -4,7 +4,6 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { localTimestamp } from "./commands/status.ts";
 import { crio } from "./testing.ts";
 
 const container = `{"name":"k8s_a","pid":42,"image":"busybox","image_ref":"ref","created_time":1769860800123456789,
@@ -21,6 +20,8 @@ const answers: ReadonlyMap<string, string> = new Map([
   ],
   ["/debug/goroutines", "goroutine 1\n"],
   ["/debug/heap", "HEAP"],
+  ["/why", '{"text":"2 operations\\nrun pod \\u001b[31mred\\n","operations":[{},{}]}'],
+  ["/why/abc", '{"text":"nothing is under way"}'],
 ]);
 
 async function fakeDaemon(): Promise<{ readonly directory: string; readonly socket: string } & AsyncDisposable> {
@@ -47,6 +48,9 @@ describe("crio status", () => {
     ["config", "[crio]\nroot = 'x'\n"],
     ["c", "[crio]\nroot = 'x'\n"],
     ["goroutines", "goroutine 1\n"],
+    ["why", "2 operations\nrun pod \\x1b[31mred\n"],
+    ["why abc", "nothing is under way\n"],
+    ["why --json abc", '{"text":"nothing is under way"}\n'],
     [
       "info",
       `cgroup driver: systemd
@@ -94,6 +98,14 @@ ips: 10.0.0.1, fd00::1
     assert.match(err, /can't find the container with id x/);
   });
 
+  it("fails with the daemon's words for what it does not answer, and writes no file", async () => {
+    await using daemon = await fakeDaemon();
+    const { status, err } = await crio(["status", "-s", daemon.socket, "why", "nobody"]);
+    assert.equal(status, 1);
+    assert.match(err, /crio answered \/why\/nobody with 404: /);
+    assert.equal((await crio(["status", "-s", daemon.socket, "why", "a", "b"])).status, 1);
+  });
+
   it("writes the heap to a file for its owner alone", async () => {
     await using daemon = await fakeDaemon();
     const file = join(daemon.directory, "heap.out");
@@ -114,9 +126,4 @@ ips: 10.0.0.1, fd00::1
     assert.equal(long.status, 1);
     assert.match(long.err, /too long/);
   });
-});
-
-describe("localTimestamp", () => {
-  it("is RFC 3339 without colons", () =>
-    assert.match(localTimestamp(new Date()), /^\d{4}-\d\d-\d\dT\d{6}(Z|[+-]\d{4})$/));
 });

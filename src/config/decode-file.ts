@@ -1,4 +1,5 @@
 import { Fault, reasonOf } from "../base/index.ts";
+import { throwAll } from "./all-faults.ts";
 import { decodeValue, isTable, tomlTypeOf } from "./decode-value.ts";
 import type { Layer, Note, Setting, Source } from "./layer.ts";
 import type { OptionValue, Section } from "./option.ts";
@@ -25,7 +26,8 @@ export interface DecodedFile {
 /**
  * Decodes one file in the format of crio.conf. Keys are matched exactly first, then without regard to case, as CRI-O does.
  * Unknown keys are left out with a note that names file, line and the key that was probably meant.
- * Throws `Fault("invalid")` with file, line and key for broken TOML and for values of the wrong type.
+ * Throws `Fault("invalid")` with file, line and key for broken TOML, and for all values of the wrong type: one Fault, or one with an
+ * AggregateError of all as its cause.
  */
 export function decodeConfigFile(text: string, file: string): DecodedFile {
   return new FileDecoder(text, file).decode();
@@ -41,6 +43,7 @@ class FileDecoder {
   readonly #handlers = new Map<string, Setting<RuntimeHandler>>();
   readonly #workloads = new Map<string, Setting<Workload>>();
   readonly #notes: Note[] = [];
+  readonly #faults: Fault[] = [];
   #lineOf: ((path: Path) => number | undefined) | undefined;
 
   constructor(text: string, file: string) {
@@ -50,6 +53,7 @@ class FileDecoder {
 
   decode(): DecodedFile {
     this.#table([], this.#parse(), {}, new Map([["crio", (path, table) => this.#crio(path, table)]]));
+    throwAll(this.#faults);
     return {
       layer: { settings: this.#settings, handlers: this.#handlers, workloads: this.#workloads },
       notes: this.#notes.sort((a, b) => Number(a.fields.line) - Number(b.fields.line)),
@@ -138,28 +142,35 @@ class FileDecoder {
       const at = [...path, spelled];
       const option = key === undefined ? undefined : options[key];
       const visit = key === undefined ? undefined : tables.get(key);
-      if (key !== undefined && option !== undefined) values.set(key, this.#value(at, option.kind, raw));
-      else if (visit !== undefined) visit(at, this.#asTable(at, raw));
+      if (key !== undefined && option !== undefined)
+        this.#value(at, option.kind, raw, (value) => values.set(key, value));
+      else if (visit !== undefined) this.#visit(at, raw, visit);
       else this.#noteUnknown(at, spelled, known);
     }
     return values;
   }
 
   #each(path: Path, table: Table, visit: (name: string, path: Path, table: Table) => void): void {
-    for (const [name, raw] of Object.entries(table)) visit(name, [...path, name], this.#asTable([...path, name], raw));
-  }
-
-  #value(path: Path, kind: Parameters<typeof decodeValue>[0], raw: unknown): OptionValue {
-    try {
-      return decodeValue(kind, raw);
-    } catch (error) {
-      throw this.#fault(path, reasonOf(error));
+    for (const [name, raw] of Object.entries(table)) {
+      this.#visit([...path, name], raw, (at, inner) => visit(name, at, inner));
     }
   }
 
-  #asTable(path: Path, raw: unknown): Table {
-    if (!isTable(raw)) throw this.#fault(path, `expected a table, found ${tomlTypeOf(raw)}`);
-    return raw;
+  /** What is of the wrong type is noted and left out: whoever mends the file wants to know all of it at once. */
+  #value(path: Path, kind: Parameters<typeof decodeValue>[0], raw: unknown, take: (value: OptionValue) => void): void {
+    let value: OptionValue;
+    try {
+      value = decodeValue(kind, raw);
+    } catch (error) {
+      this.#faults.push(this.#fault(path, reasonOf(error)));
+      return;
+    }
+    take(value);
+  }
+
+  #visit(path: Path, raw: unknown, visit: Visit): void {
+    if (isTable(raw)) visit(path, raw);
+    else this.#faults.push(this.#fault(path, `expected a table, found ${tomlTypeOf(raw)}`));
   }
 
   #noteUnknown(path: Path, spelled: string, known: readonly string[]): void {

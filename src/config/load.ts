@@ -1,4 +1,5 @@
-import { Fault, withStep } from "../base/index.ts";
+import { Fault, isFault, withStep } from "../base/index.ts";
+import { throwAll } from "./all-faults.ts";
 import { completeConfig } from "./complete.ts";
 import { decodeConfigFile } from "./decode-file.ts";
 import { defaultLayer } from "./defaults.ts";
@@ -32,8 +33,10 @@ export async function loadConfig(from: {
 }): Promise<LoadedConfig> {
   const flags = layerOfFlags(from.flags, from.env);
   const base = await defaultLayer(from.env);
-  const main = await readMainFile(settingIn(flags, base, "--config"));
-  const dropIns = await readDropIns(settingIn(flags, base, "--config-dir"));
+  const broken: Fault[] = [];
+  const main = await readMainFile(settingIn(flags, base, "--config")).catch(collectIn(broken));
+  const dropIns = await readDropIns(settingIn(flags, base, "--config-dir")).catch(collectIn(broken));
+  throwAll(broken);
   const layers = [base, ...main.layers, ...dropIns.layers, flags];
   const merged = layers.reduce(mergeLayers);
   const { config, notes } = completeConfig(configOf(merged));
@@ -86,18 +89,33 @@ async function readDropIns({ value }: Setting<string>): Promise<ReadFiles> {
 
 async function readFiles(paths: readonly string[]): Promise<ReadFiles> {
   const read = { layers: [] as Layer[], files: [] as string[], notes: [] as Note[] };
+  const broken: Fault[] = [];
   for (const path of paths) {
-    const text = await readTextFile(path);
-    if (text === undefined) {
-      read.notes.push({ level: "warn", message: "configuration file leads nowhere", fields: { file: path } });
-      continue;
+    try {
+      const text = await readTextFile(path);
+      if (text === undefined) {
+        read.notes.push({ level: "warn", message: "configuration file leads nowhere", fields: { file: path } });
+        continue;
+      }
+      const { layer, notes } = decodeConfigFile(text, path);
+      read.layers.push(layer);
+      read.files.push(path);
+      read.notes.push({ level: "info", message: "configuration file read", fields: { file: path } }, ...notes);
+    } catch (error) {
+      collectIn(broken)(error);
     }
-    const { layer, notes } = decodeConfigFile(text, path);
-    read.layers.push(layer);
-    read.files.push(path);
-    read.notes.push({ level: "info", message: "configuration file read", fields: { file: path } }, ...notes);
   }
+  throwAll(broken);
   return read;
+}
+
+/** Keeps a Fault for later, since the other files may have theirs; anything else is thrown on. */
+function collectIn(faults: Fault[]): (error: unknown) => ReadFiles {
+  return (error) => {
+    if (!isFault(error)) throw error;
+    faults.push(error);
+    return nothingRead;
+  };
 }
 
 function settingIn(flags: Layer, base: Layer, path: string): Setting<string> {
@@ -144,9 +162,6 @@ function notYetNotes(layer: Layer): readonly Note[] {
       if (option.notYet === undefined || sameValue(values.get(fieldOf(key, option.kind)), option.default)) continue;
       say(`crio.runtime.runtimes.${name}.${key}`, option.notYet, source);
     }
-  }
-  for (const [name, { source }] of layer.workloads) {
-    say(`crio.runtime.workloads.${name}`, "no pod gets the resources of a workload", source);
   }
   return notes;
 }

@@ -45,6 +45,8 @@ export interface About<V> {
    * `"keep-when-empty"` takes an empty text for "not given". Without it the later value replaces the earlier.
    */
   readonly merge?: "append" | "keep-when-empty";
+  /** Names a file or directory of this host, or several: the daemon does not start with one that is not absolute. */
+  readonly isPath?: boolean;
   /** What is wrong with a value, or undefined. Looks at nothing but the value. */
   check?(value: V): string | undefined;
   /** `"start"`: a failing `check` stops the daemon but not `crio config`. `"config"` when absent. */

@@ -75,6 +75,13 @@ export const sections: Readonly<Record<SectionName, SectionPlace>> = {
   invocation: { table: undefined, options: invocationOptions },
 };
 
+/** The keys of the tables that have names of their own. */
+export const tableKeys: readonly { readonly table: string; readonly options: Section }[] = [
+  { table: "crio.runtime.runtimes.NAME", options: handlerOptions },
+  { table: "crio.runtime.workloads.NAME", options: workloadOptions },
+  { table: "crio.runtime.workloads.NAME.resources", options: resourceOptions },
+];
+
 export const sectionNames = Object.keys(sections) as readonly SectionName[]; // the keys of a Record over SectionName
 
 /** The option table: every option of crio.conf and of the command line. */

@@ -27,7 +27,7 @@ describe("validateConfig", () => {
     ["crio.runtime", "default_runtime = 'nope'", /"nope" is not in .* which has crun/],
     ["crio.runtime", "timezone = 'Moon/Sea'", /timezone/],
     ["crio.runtime", "log_level = 'loud'", /log level/],
-    ["crio.runtime", "log_filter = '('", /log filter/],
+    ["crio.runtime", "log_filter = '('", /regular expression/],
     ["crio.runtime.workloads.w", "annotation_prefix = 'x'", /annotation shouldn't be empty/],
     [
       "crio.runtime.workloads.w",
@@ -38,7 +38,7 @@ describe("validateConfig", () => {
     ["crio.runtime.workloads.w", "activation_annotation='a'\nresources={cpuperiod=999}", /1000/],
     ["crio.runtime.workloads.w", "activation_annotation='a'\nresources={cpuquota=5,cpushares=6}", /cannot be less/],
     ["crio.checkpoint_restore", "container_level_enabled = 'all'", /must be none/],
-    ["crio.api", "stream_enable_tls = true\nstream_tls_cert = 'x'", /set stream_tls_key/],
+    ["crio.api", "stream_enable_tls = true\nstream_tls_cert = '/x'", /set stream_tls_key/],
     ["crio.api", "tls_min_version = 'VersionTLS10'", /no longer accepted/],
     ["crio.api", "tls_cipher_suites = ['FANCY']", /FANCY/],
     ["crio.image", "pause_image = 'Not An Image'", /invalid pause image/],

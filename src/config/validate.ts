@@ -29,15 +29,18 @@ export async function validateConfig(
 ): Promise<readonly Problem[]> {
   const found = [
     ...rowProblems(config),
+    ...pathProblems(config),
     ...apiProblems(config),
     ...runtimeProblems(config),
     ...workloadProblems(config),
     ...(await hostProblems(config)),
   ];
-  return found.map((problem) => ({
-    ...problem,
-    source: sources.get(problem.key) ?? sources.get(tableOf(problem.key)),
-  }));
+  return found.map((problem) => withSource(problem, sources));
+}
+
+/** A problem with where its value comes from: the option's own place, or that of its table. */
+export function withSource(problem: Omit<Problem, "source">, sources: ReadonlyMap<string, Source>): Problem {
+  return { ...problem, source: sources.get(problem.key) ?? sources.get(tableOf(problem.key)) };
 }
 
 /** A problem as one line: `/etc/crio/crio.conf, line 12: crio.runtime.log_size_max: …`. */
@@ -52,6 +55,19 @@ function rowProblems(config: Config): readonly Found[] {
   return rows.flatMap((row) => {
     const message = checked(row.option, valueAt(config, row));
     return message === undefined ? [] : [{ key: row.path, stops: row.option.checkedAt ?? "config", message }];
+  });
+}
+
+/** What is relative would mean another file to each program that reads it, and to the daemon wherever it is started. */
+function pathProblems(config: Config): readonly Found[] {
+  return rows.flatMap((row) => {
+    if (row.option.isPath !== true) return [];
+    const value = valueAt(config, row);
+    const paths = typeof value === "string" ? [value] : Array.isArray(value) ? value : [];
+    const relative = paths.find((path) => path !== "" && !path.startsWith("/"));
+    if (relative === undefined) return [];
+    const message = `${JSON.stringify(relative)} is not an absolute path: begin it with a slash`;
+    return [{ key: row.path, stops: "start", message }];
   });
 }
 

@@ -11,16 +11,23 @@ import {
 } from "../security/index.ts";
 import {
   type CommandPlan,
+  type ContainerMountsPlan,
   type ContainerSpecPlan,
   type DevicesPlan,
+  hooksFor,
   injectedGomaxprocs,
+  type KnownCdiEdits,
   type NamespacesPlan,
   type NamespaceUse,
+  parseAnnotatedDevices,
   parseUmask,
+  parseUnified,
   pidNamespace,
   planMounts,
+  processArgs,
   processCwd,
   processEnv,
+  type ResourcesPlan,
 } from "../spec/index.ts";
 import { type Container, isLive, type PodNamespaces, statusWord, type Volume } from "../state/index.ts";
 import { defaultMounts } from "./default-mounts.ts";
@@ -32,16 +39,20 @@ import { findMountSources, makeMountSources } from "./mount-sources.ts";
 import type { ContainerPlan } from "./plan.ts";
 import { prepareRootfs } from "./rootfs.ts";
 import { resolveAppArmor, resolveSeccomp } from "./security.ts";
+import { ownSources } from "./selinux.ts";
 import { timeZoneMounts } from "./time-zone.ts";
 import { generatedUserFiles, readUserFiles } from "./user-files.ts";
 import { hostOwner, hostRoot, requireMapped, userNamespacePlan } from "./user-namespace.ts";
 import { volumeMounts } from "./volumes.ts";
+import { resourcesOfWorkload } from "./workloads.ts";
 
 /** All that the spec needs, with nothing left to look up. */
 export interface Gathered {
   readonly rootfs: string;
   readonly volumes: readonly Volume[];
   readonly seccompRef: string;
+  /** What CDI devices change of the spec that is built. */
+  readonly cdi: readonly KnownCdiEdits[];
   readonly spec: Omit<ContainerSpecPlan, "annotations">;
 }
 
@@ -99,10 +110,11 @@ export async function gatherFacts(
     emptyDirectory,
     absentSourcesToReject: deps.options.absentMountSourcesToReject,
     runtime: { idmap: handler.features.idmappedMounts, recursiveReadOnly: handler.features.recursiveReadOnly },
-    keepLabels: true,
+    keepLabels: plan.labels.keepVolumes,
   });
   for (const warning of requested.warnings) deps.log.warn(warning, { containerID: plan.id });
   await makeMountSources(requested.createDirectories);
+  await deps.selinux.relabel(requested.relabel, plan.labels.mount, pod);
   const capabilities = resolveCapabilities({
     add: security.capabilities.add,
     drop: security.capabilities.drop,
@@ -127,10 +139,45 @@ export async function gatherFacts(
   const hasOwnUsers = config.mounts.some(({ containerPath }) => /^\/etc(\/passwd)?\/?$/.test(containerPath));
   const env = processEnv(command, pod.record.hostname);
   const readonly = security.readonlyRootfs || deps.options.readOnly;
+  const hooks = hooksFor(await deps.hooks.rules(), {
+    annotations: { ...plan.annotations, ...pod.record.annotations },
+    program: processArgs(command)[0] ?? "",
+    hasBindMounts: config.mounts.length > 0,
+  });
+  const mounts: ContainerMountsPlan = {
+    requested,
+    tmpfsForReadonly: deps.options.readOnly,
+    cgroupWritable: featureValue(pod.record.annotations, featureAnnotation.cgroup2MountHierarchyRw) === "true",
+    podFiles: {
+      shmPath: pod.record.shmPath,
+      resolvPath: pod.record.resolvPath,
+      hostnamePath: pod.record.hostnamePath,
+      containerEnvPath: join(pod.record.dir, ".containerenv"),
+    },
+    generated: hasOwnUsers ? [] : await generatedUserFiles({ runDir: plan.runDir, files, user, env, userNamespace }),
+    volumes: [
+      ...(await volumeMounts(deps.options.imageVolumes, {
+        rootfs,
+        runDir: plan.runDir,
+        paths: image.config.config.Volumes,
+        owner: hostOwner(userNamespace, user),
+        root: hostRoot(userNamespace),
+      })),
+      ...(await defaultMounts({
+        file: deps.options.defaultMountsFile,
+        runDir: plan.runDir,
+        owner: hostRoot(userNamespace),
+        log: deps.log,
+      })),
+    ],
+    last: await timeZoneMounts({ ...deps.options.timeZone, rootfs, readonly, runDir: plan.runDir }),
+  };
+  await deps.selinux.label(ownSources(mounts), plan.labels.mount);
   return {
     rootfs,
     volumes: requested.volumes,
     seccompRef: seccomp.ref,
+    cdi: await deps.cdi.editsFor({ names: config.cdiDevices, annotations: plan.annotations }, deps.options.cdiSpecDirs),
     spec: {
       id: plan.id,
       host: deps.host.spec,
@@ -148,8 +195,8 @@ export async function gatherFacts(
       confinement: {
         capabilities: capabilities.sets,
         noNewPrivileges: security.noNewPrivileges,
-        selinuxLabel: "",
-        mountLabel: "",
+        selinuxLabel: plan.labels.process,
+        mountLabel: plan.labels.mount,
         maskedPaths: maskedPaths({
           masked: security.maskedPaths,
           privileged: security.privileged,
@@ -159,58 +206,54 @@ export async function gatherFacts(
         ...(seccomp.seccomp === undefined ? {} : { seccomp: seccomp.seccomp }),
         ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
       },
-      mounts: {
-        requested,
-        tmpfsForReadonly: deps.options.readOnly,
-        cgroupWritable: featureValue(pod.record.annotations, featureAnnotation.cgroup2MountHierarchyRw) === "true",
-        podFiles: {
-          shmPath: pod.record.shmPath,
-          resolvPath: pod.record.resolvPath,
-          hostnamePath: pod.record.hostnamePath,
-          containerEnvPath: join(pod.record.dir, ".containerenv"),
-        },
-        generated: hasOwnUsers
-          ? []
-          : await generatedUserFiles({ runDir: plan.runDir, files, user, env, userNamespace }),
-        volumes: [
-          ...(await volumeMounts(deps.options.imageVolumes, {
-            rootfs,
-            runDir: plan.runDir,
-            paths: image.config.config.Volumes,
-            owner: hostOwner(userNamespace, user),
-            root: hostRoot(userNamespace),
-          })),
-          ...(await defaultMounts({
-            file: deps.options.defaultMountsFile,
-            runDir: plan.runDir,
-            owner: hostRoot(userNamespace),
-            log: deps.log,
-          })),
-        ],
-        last: await timeZoneMounts({ ...deps.options.timeZone, rootfs, readonly, runDir: plan.runDir }),
-      },
+      mounts,
       devices: await devicesPlan(deps, plan),
       resources: {
         ...(config.resources === undefined ? {} : { requested: config.resources }),
         minMemoryBytes: handler.minMemoryBytes,
         pidsLimit: deps.options.pidsLimit,
+        ...annotatedResources(deps, plan),
       },
       cgroupsPath: deps.cgroups.containerPath(pod.record.cgroupParent, plan.id),
       namespaces: namespacesPlan(deps, plan),
+      ...(hooks === undefined ? {} : { hooks }),
     },
   };
 }
 
-async function devicesPlan(deps: ContainerDeps, { config, handler }: ContainerPlan): Promise<DevicesPlan> {
+/** What the pod's annotations say of the limits of this container. */
+function annotatedResources(
+  { options }: ContainerDeps,
+  { pod, config }: ContainerPlan,
+): Pick<ResourcesPlan, "unified" | "workload"> {
+  const { annotations } = pod.record;
+  const { name } = config.metadata;
+  // The label is what the kubelet sets; crictl sets none.
+  const unified = featureValue(
+    annotations,
+    featureAnnotation.unifiedCgroup,
+    config.labels["io.kubernetes.container.name"] ?? name,
+  );
+  const workload = resourcesOfWorkload(options.workloads, annotations, name);
+  return {
+    ...(unified === undefined ? {} : { unified: parseUnified(unified) }),
+    ...(workload === undefined ? {} : { workload }),
+  };
+}
+
+async function devicesPlan(deps: ContainerDeps, { config, handler, pod }: ContainerPlan): Promise<DevicesPlan> {
+  const annotated = featureValue(pod.record.annotations, featureAnnotation.devices) ?? "";
   const { privileged, runAsUser, runAsGroup } = config.security;
   const withHostDevices = privileged && !handler.privilegedWithoutHostDevices;
   return {
     configured: await Promise.all(
-      deps.options.additionalDevices.map(async (device) => ({
-        node: await deviceNode(device.hostPath),
-        containerPath: device.containerPath,
-        permissions: device.permissions,
-      })),
+      [...deps.options.additionalDevices, ...parseAnnotatedDevices(annotated, deps.options.allowedDevices)].map(
+        async (device) => ({
+          node: await deviceNode(device.hostPath),
+          containerPath: device.containerPath,
+          permissions: device.permissions,
+        }),
+      ),
     ),
     hostDevices: withHostDevices ? await devicesBelow("/dev") : [],
     privilegedWithoutHostDevices: handler.privilegedWithoutHostDevices,

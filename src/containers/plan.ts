@@ -9,6 +9,8 @@ import type { ContainerDeps } from "./deps.ts";
 import { findMountImages } from "./image-mounts.ts";
 import { checkLabels } from "./labels.ts";
 import { type LogPlace, logPlaceOf } from "./log-path.ts";
+import type { ContainerLabels } from "./selinux.ts";
+import { allowedAnnotations, workloadOf } from "./workloads.ts";
 
 /** All that is decided of a container before anything is acquired. */
 export interface ContainerPlan {
@@ -20,6 +22,7 @@ export interface ContainerPlan {
   readonly annotations: StringMap;
   readonly image: PlannedImage;
   /** Ids of the images that mounts name. */
+  readonly labels: ContainerLabels;
   readonly mountImages: ReadonlyMap<string, string>;
   readonly createdAtNs: bigint;
   readonly log: LogPlace;
@@ -52,9 +55,6 @@ export async function planContainer(
     throw new Fault("denied", "no privileged container allowed in sandbox");
   }
   checkLabels(config.labels);
-  if (config.cdiDevices.length > 0) {
-    throw new Fault("unimplemented", `CDI devices are not supported yet: ${config.cdiDevices.join(", ")}`);
-  }
   const handler = deps.handlers.get(pod.record.runtimeHandler);
   const image = await plannedImage(deps, config.image);
   const mountImages = await findMountImages(deps.images, config.mounts);
@@ -65,8 +65,12 @@ export async function planContainer(
     pod,
     config,
     handler,
-    annotations: filterAnnotations(config.annotations, handler.allowedAnnotations),
+    annotations: filterAnnotations(
+      config.annotations,
+      allowedAnnotations(handler, workloadOf(deps.options.workloads, pod.record.annotations)),
+    ),
     image,
+    labels: deps.selinux.forContainer(pod, config),
     mountImages,
     createdAtNs: deps.clock.nowNs(),
     log: logPlaceOf(id, {

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, version } from "../config/index.ts";
-import { type ImageDeps, LayerFlights, pinnedBy, SharedWork } from "../images/index.ts";
+import { type ImageDeps, LayerFlights, PullsUnderway, pinnedBy, SharedWork } from "../images/index.ts";
 import { hostPlatform } from "../oci/index.ts";
 import {
   authFileSearchPath,
@@ -47,6 +47,7 @@ export function composeImages(
     candidates: (name) => candidatesForShortName(registries(), name, modeOf(shortNameMode)),
     pulls: new SharedWork("pull"),
     layers: new LayerFlights(store, registry, log),
+    underway: new PullsUnderway(),
     platform: hostPlatform(),
     progressTimeoutMs: pullProgressTimeoutMs,
     pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),
@@ -65,7 +66,7 @@ export async function readRegistries(config: Config): Promise<RegistriesConfig> 
  * containers-registries.conf(5): the file that was named, else the user's own, else the node's; drop-ins of the directory that was
  * named, else the node's and then the user's.
  */
-async function registriesFiles({ invocation }: Config): Promise<RegistriesConfFiles> {
+export async function registriesFiles({ invocation }: Pick<Config, "invocation">): Promise<RegistriesConfFiles> {
   const home = join(process.env.HOME ?? "/root", ".config/containers");
   const users = join(home, "registries.conf");
   const path = invocation.registriesConf || ((await isThere(users)) ? users : "/etc/containers/registries.conf");

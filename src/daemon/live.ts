@@ -32,6 +32,7 @@ interface Context {
 /** The parts of the daemon that follow the configuration while it runs. Whoever uses one asks for it anew each time. */
 export class Live {
   #parts: LiveParts;
+  #last: Promise<unknown> = Promise.resolve();
   readonly #context: Context;
   /** Handlers that are not offered any more, for the pods that were started with them. */
   readonly #retired = new Map<string, RuntimeHandler>();
@@ -65,6 +66,24 @@ export class Live {
    * changed.
    */
   async reload(fresh: Config): Promise<ReloadReport> {
+    return await this.#inTurn(() => this.#reload(fresh));
+  }
+
+  /** Reads the registries' files again, and nothing else. When it rejects, nothing has changed. */
+  async reloadRegistries(): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#parts = { ...this.#parts, registries: await readRegistries(this.#parts.config) };
+    });
+  }
+
+  /** One after the other, so that none undoes what another has read meanwhile. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {});
+    return await result;
+  }
+
+  async #reload(fresh: Config): Promise<ReloadReport> {
     const before = this.#parts;
     const config = withReloaded(before.config, fresh);
     const parts = await resolveParts(config, this.#context);

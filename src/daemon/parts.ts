@@ -1,18 +1,19 @@
 import { availableParallelism } from "node:os";
-import { Flight, KeyedLock, type Logger, Places, systemClock } from "../base/index.ts";
+import { Flight, KeyedLock, type Logger, Places, reasonOf, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
-import { ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
-import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
+import { CdiDevices, HookDirectories, ImageMounts, removeContainer, SeLinux, Stopping } from "../containers/index.ts";
+import { createSystemd, findProgram, NamespaceWorker, Relabeller, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
 import type { Metrics } from "../observe/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
+import { loadSeLinuxPolicy } from "../security/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
-import { openStore } from "../storage/index.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { composeImages } from "./images.ts";
 import { Live } from "./live.ts";
+import { openNodeStore } from "./node-store.ts";
 
 /** The daemon's parts, wired. */
 export interface Parts {
@@ -28,8 +29,18 @@ const cniCacheDir = "/var/lib/cni";
 const discardTimeoutMs = 10_000;
 const leastExecStarts = 4;
 
-/** Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. */
-export async function compose(config: Config, log: Logger, metrics: Metrics | undefined): Promise<Parts> {
+/**
+ * Builds the parts in the order of their dependencies. Rejects with the first that cannot be had. With `repairsStore`, a store that cannot
+ * be opened for its damage is wiped.
+ */
+export async function compose(
+  config: Config,
+  {
+    repairsStore,
+    metrics,
+    log,
+  }: { readonly repairsStore: boolean; readonly metrics: Metrics | undefined; readonly log: Logger },
+): Promise<Parts> {
   const driver = cgroupDriver(config);
   const systemd = driver === "systemd" ? createSystemd() : undefined;
   const cgroups = createCgroupManager(driver, await detectCgroups(), {
@@ -38,17 +49,10 @@ export async function compose(config: Config, log: Logger, metrics: Metrics | un
   });
   const host = await readHostFacts(cgroups);
   warnOfMissingRights(host.boundingCapabilities, log);
+  const hooks = new HookDirectories(config.runtime.hooksDir, log);
+  await hooks.check();
   const live = await Live.start(config, { log, kernelVersion: host.kernelVersion });
-  const store = await openStore({
-    graphRoot: config.crio.root,
-    runRoot: config.crio.runroot,
-    driver: config.crio.storageDriver,
-    driverOptions: [
-      ...config.crio.storageOption,
-      ...(config.crio.imagestore === "" ? [] : [`overlay.imagestore=${config.crio.imagestore}`]),
-    ],
-    log,
-  });
+  const store = await openNodeStore(config, { repairs: repairsStore, log });
   const containerTable = new Containers();
   const imageMounts = new ImageMounts({ store, containers: containerTable, log });
   const images = composeImages(live, { store, users: imageMounts, log, ...(metrics && { news: metrics }) });
@@ -102,6 +106,16 @@ export async function compose(config: Config, log: Logger, metrics: Metrics | un
     log,
   });
   stats.start();
+  const relabeller = new Relabeller();
+  const isLabelling = config.runtime.selinux && host.selinux;
+  const selinux = new SeLinux({
+    pods: podTable,
+    relabeller,
+    hostNetworkDisables: config.runtime.hostnetworkDisableSelinux,
+    ...(isLabelling ? { policy: await loadSeLinuxPolicy() } : {}),
+  });
+  if (config.runtime.selinux && !host.selinux)
+    log.warn("selinux is set, but this kernel has none: nothing is labelled");
   const pods: PodDeps = {
     containers: containerTable,
     pods: podTable,
@@ -117,6 +131,9 @@ export async function compose(config: Config, log: Logger, metrics: Metrics | un
     store,
     images,
     imageMounts,
+    hooks,
+    cdi: new CdiDevices(log),
+    selinux,
     cgroups,
     handlers: live.handlers,
     host,
@@ -144,12 +161,24 @@ export async function compose(config: Config, log: Logger, metrics: Metrics | un
       ["creations", () => creations.stop()],
       ["pod creations", () => podCreations.stop()],
       ["the network watcher", () => networks.stop()],
+      ["the relabelling worker", () => relabeller.stop()],
       ["the namespace worker", () => namespaces.stop()],
       ["the registry client", () => images.registry.close()],
       ["the store", () => store.close()],
       ["the connection to systemd", () => systemd?.close()],
     ],
   };
+}
+
+/** Puts the parts away. What fails is logged, and the next one follows. */
+export async function stopParts(parts: Parts, log: Logger): Promise<void> {
+  for (const [name, stop] of parts.stops) {
+    try {
+      await stop();
+    } catch (error) {
+      log.error(`stopping ${name} failed`, { error: reasonOf(error) });
+    }
+  }
 }
 
 function cgroupDriver(config: Config): "systemd" | "cgroupfs" {
@@ -163,7 +192,6 @@ function podOptions(live: Live): PodDeps["podOptions"] {
     pauseImage: () => live.current.config.image.pauseImage,
     pauseCommand: () => live.current.config.image.pauseCommand,
     defaultSysctls: config.runtime.defaultSysctls.map(parseSysctl).map(({ key, value }) => [key, value]),
-    infraCpuset: config.runtime.infraCtrCpuset,
     podEvents: config.runtime.enablePodEvents,
   };
 }

@@ -8,15 +8,20 @@ import { countContainerEnds, inspectEndpoints } from "../observe/index.ts";
 import { loadAll, type PodDeps } from "../pods/index.ts";
 import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { execDirectory } from "./container-options.ts";
+import { answerDebugSignals } from "./debug-signals.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
+import { registriesFiles } from "./images.ts";
 import { composeInspection } from "./inspection.ts";
-import { compose, type Parts } from "./parts.ts";
+import { compose, type Parts, stopParts } from "./parts.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
+import { repairStore } from "./repair-store.ts";
 import { tellServiceManager } from "./service-manager.ts";
-import { noteStart, noteStop, type ShutdownFiles } from "./shutdown-files.ts";
+import { noteStart, noteStop, readLastEnd, shutdownFiles } from "./shutdown-files.ts";
 import { composeStreaming } from "./streaming.ts";
 import { composeMetrics, composeMetricsServer, composeTracing } from "./telemetry.ts";
+import { watchRegistries } from "./watch-registries.ts";
 import { startWatchdog } from "./watchdog.ts";
+import { wipeStale } from "./wipe-stale.ts";
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -35,20 +40,24 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
   process.title = "crio";
   process.umask(0o022);
   becomeSubreaper();
+  using _debug = answerDebugSignals(log);
+  const { profileCpu, profileMem } = config.invocation;
+  await using _profiles =
+    profileCpu === "" && profileMem === ""
+      ? undefined
+      : await (await import("./profiles.ts")).startProfiles({ cpuFile: profileCpu, heapFile: profileMem, log });
   const stopping = stopSignal(signal, log);
   log.info(`Starting CRI-O, version: ${version.version}`, { platform: version.platform, runtime: version.goVersion });
+  const files = shutdownFiles(config, version.version);
+  const lastEnd = await readLastEnd(files);
+  if (lastEnd.isUnclean) log.warn("the last daemon ended without having put everything away");
+  const repairsStore = lastEnd.isUnclean && config.crio.internalRepair;
   const operations = new Operations();
   const metrics = await composeMetrics(config, { operations, parts: () => parts });
-  const parts: Parts = await compose(config, log, metrics);
+  const parts: Parts = await compose(config, { repairsStore, metrics, log });
   const { pods } = parts;
-  const files: ShutdownFiles = {
-    versionFile: config.crio.versionFile,
-    versionFilePersist: config.crio.versionFilePersist,
-    cleanShutdownFile: config.crio.cleanShutdownFile,
-    version: version.version,
-  };
   const monitor = new ExitMonitor(pods, operations);
-  const streaming = composeStreaming(config, pods, log);
+  const streaming = await composeStreaming(config, pods, log);
   const cri: CriDeps = {
     pods,
     images: parts.images,
@@ -82,6 +91,8 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     await parts.networks.start();
     const report = await loadAll(pods);
     log.info("took up what the store has", { ...report });
+    if (repairsStore) await repairStore(pods);
+    if (config.crio.internalWipe) await wipeStale(pods, lastEnd, config.crio.versionFilePersist !== "");
     if (report.failed > 0)
       log.warn("leaving ports and networks of unknown pods alone: some pods could not be taken up");
     else
@@ -104,10 +115,18 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
         log,
       });
       await using _reloads = reloadOnHangup(parts.live, reload, log);
+      await using _registries = config.image.autoReloadRegistries
+        ? watchRegistries({
+            directories: (await registriesFiles(config)).dropInDirs,
+            reload: () => parts.live.reloadRegistries(),
+            log,
+          })
+        : undefined;
       await stopping;
     }
     tellServiceManager("STOPPING=1", log);
     log.info("stopping; containers go on");
+    parts.images.layers.keepArrived();
     await Promise.all([server.stop(), streaming.stop(), metricsServer?.stop()]);
     monitor.stop();
     await watching;
@@ -135,16 +154,6 @@ async function prepareDirectories(config: Config): Promise<void> {
     await mkdir(path, { recursive: true, mode: 0o755 });
   }
   await mkdir(execDirectory(config.runtime.containerExitsDir), { recursive: true, mode: 0o750 });
-}
-
-async function stopParts(parts: Parts, log: Logger): Promise<void> {
-  for (const [name, stop] of parts.stops) {
-    try {
-      await stop();
-    } catch (error) {
-      log.error(`stopping ${name} failed`, { error: reasonOf(error) });
-    }
-  }
 }
 
 function stopSignal(signal: AbortSignal | undefined, log: Logger): Promise<void> {

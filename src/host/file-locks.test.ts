@@ -32,7 +32,7 @@ async function otherHolder(path: string, mode: "read" | "write") {
   const script = `import fcntl, sys
 f = open(sys.argv[1], "a+"); fcntl.lockf(f, fcntl.${mode === "read" ? "LOCK_SH" : "LOCK_EX"})
 print("locked", flush=True); sys.stdin.read()`;
-  const program = startProgram("/usr/bin/python3", ["-c", script, path], { stdio: ["write", "read", "inherit"] });
+  const program = await startProgram("/usr/bin/python3", ["-c", script, path], { stdio: ["write", "read", "inherit"] });
   const [input, output] = program.stdio;
   await new Promise((resolve) => output?.once("data", resolve));
   return {

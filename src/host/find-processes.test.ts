@@ -9,8 +9,8 @@ const mark = `mark-${process.pid}`;
 
 describe("killFound", () => {
   it("kills the processes that have an argument, and leaves those that have it in part", async () => {
-    const wanted = startProgram("/bin/sh", ["-c", "read line", "sh", mark], { stdio: ["write"] });
-    const other = startProgram("/bin/sh", ["-c", "read line", "sh", `${mark}-other`], { stdio: ["write"] });
+    const wanted = await startProgram("/bin/sh", ["-c", "read line", "sh", mark], { stdio: ["write"] });
+    const other = await startProgram("/bin/sh", ["-c", "read line", "sh", `${mark}-other`], { stdio: ["write"] });
     const find = () => findProcessesByArguments((args) => args.includes(mark));
     assert.ok((await find()).some(({ pid }) => pid === wanted.pid));
     await killFound(find, { what: "killing", timeoutMs });
@@ -22,7 +22,7 @@ describe("killFound", () => {
   });
 
   it("kills the processes that were started with a variable, and their children, however many come", async () => {
-    const program = startProgram("/bin/sh", ["-c", "while :; do sleep 0.02; done"], {
+    const program = await startProgram("/bin/sh", ["-c", "while :; do sleep 0.02; done"], {
       stdio: [],
       env: { CONTAINER: mark, PATH: process.env.PATH ?? "" },
     });

@@ -3,6 +3,7 @@ export { readBounded, readWhole } from "./bounded-read.ts";
 export type { KernelPath } from "./c-string.ts";
 export { boundingCapabilities, ownCapabilities } from "./capabilities.ts";
 export { type ConsoleSocket, listenForConsole } from "./console-socket.ts";
+export { onAllCpus } from "./cpu-affinity.ts";
 export * from "./dbus/index.ts";
 export {
   type CallOptions,
@@ -63,6 +64,7 @@ export {
   signalSameProcess,
 } from "./processes.ts";
 export { adoptOrphan, becomeSubreaper, reapUnknownChildren } from "./reaper.ts";
+export { Relabeller, seLinuxLabelOf } from "./relabel.ts";
 export { type ProgramResult, type RunOptions, runProgram, runProgramOk } from "./run-program.ts";
 export { type SelfSigned, selfSignedCertificate } from "./self-signed.ts";
 export {
@@ -72,7 +74,7 @@ export {
   type WorkerAnswer,
 } from "./serial-worker.ts";
 export { notifyServiceManager } from "./service-notify.ts";
-export { clearStaleSocket } from "./stale-socket.ts";
+export { clearStaleSocket, isServed } from "./stale-socket.ts";
 export { type StartedProgram, type StartOptions, type StdioPlan, startProgram } from "./start-program.ts";
 export { syncFilesystem } from "./sync-filesystem.ts";
 export {

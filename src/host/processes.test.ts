@@ -38,7 +38,7 @@ describe("readProcess", () => {
 
 describe("signals", () => {
   it("reach the process meant, and tell when it is gone", async () => {
-    const program = startProgram("/bin/sleep", ["300"], { stdio: [] });
+    const program = await startProgram("/bin/sleep", ["300"], { stdio: [] });
     const startTime = (await readProcess(program.pid))?.startTime ?? "";
     assert.equal(await isSameProcess(program.pid, startTime), true);
     assert.equal(await signalSameProcess({ pid: program.pid, startTime: `${startTime}1` }, 15), false);

@@ -175,7 +175,7 @@ describe("startProgram", () => {
       if (fd === a) return { fd: b };
       return fd === b ? { fd: a } : "null";
     });
-    const program = startProgram(sh, ["-c", `readlink /proc/$$/fd/${a}; readlink /proc/$$/fd/${b}`], { stdio });
+    const program = await startProgram(sh, ["-c", `readlink /proc/$$/fd/${a}; readlink /proc/$$/fd/${b}`], { stdio });
     assert.equal(await textOf(program.stdio[1]), "/etc/passwd\n/etc/hostname\n");
     await program.exited;
     closeSync(a);
@@ -183,7 +183,7 @@ describe("startProgram", () => {
   });
 
   it("talks both ways over a socket, and one way over extra pipes", async () => {
-    const program = startProgram(sh, ["-c", "read x <&3; echo got $x >&3; cat <&4 >&5"], {
+    const program = await startProgram(sh, ["-c", "read x <&3; echo got $x >&3; cat <&4 >&5"], {
       stdio: ["null", "null", "null", "socket", "write", "read"],
     });
     const [, , , socket, into, out] = program.stdio;
@@ -206,11 +206,11 @@ describe("startProgram", () => {
   });
 
   it("signals the program alone, or its group", async () => {
-    const alone = startProgram("/bin/sleep", ["300"], { stdio: [] });
+    const alone = await startProgram("/bin/sleep", ["300"], { stdio: [] });
     alone.kill(15);
     assert.deepEqual(await alone.exited, { is: "killed", signal: 15 });
     alone.kill(15); // nothing, and no error
-    const group = startProgram(sh, ["-c", "sleep 300 & echo $!; wait"], {
+    const group = await startProgram(sh, ["-c", "sleep 300 & echo $!; wait"], {
       stdio: ["null", "read"],
       newProcessGroup: true,
     });
@@ -224,7 +224,8 @@ describe("startProgram", () => {
 
   it("keeps Node running until the child has ended", async () => {
     const source = `import { startProgram } from ${JSON.stringify(new URL("./start-program.ts", import.meta.url))};
-      startProgram("/bin/sleep", ["0.3"], { stdio: [] }).exited.then((s) => console.log(s.is, s.code));`;
+      const sleep = await startProgram("/bin/sleep", ["0.3"], { stdio: [] });
+      sleep.exited.then((s) => console.log(s.is, s.code));`;
     const { stdout } = await runProgramOk(process.execPath, ["--input-type=module", "-e", source], { timeoutMs });
     assert.equal(stdout.toString(), "exited 0\n");
   });

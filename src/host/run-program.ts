@@ -23,6 +23,8 @@ export interface RunOptions {
   /** Per stream, default 1 MiB. More makes it a Fault("exhausted"), and the program is killed. */
   readonly maxOutputBytes?: number;
   readonly signal?: AbortSignal;
+  /** As for `startProgram`. */
+  readonly cpus?: readonly number[];
 }
 
 export interface ProgramResult {
@@ -151,20 +153,20 @@ class Run {
 
 /** ETXTBSY passes: some process that was just forked still has the freshly written file open. */
 async function startUnlessBusy(path: string, args: readonly string[], options: RunOptions): Promise<StartedProgram> {
-  const { env, cwd, input } = options;
+  const { env, cwd, input, cpus = [] } = options;
   const stdio = [input === undefined ? "null" : "write", "read", "read"] as const;
   const next = { atMs: performance.now() + options.timeoutMs, what: "is killed" };
-  const plan = { stdio, newSession: true, next, ...(env && { env }), ...(cwd === undefined ? {} : { cwd }) };
+  const plan = { stdio, newSession: true, next, cpus, ...(env && { env }), ...(cwd === undefined ? {} : { cwd }) };
   for (const waitMs of busyRetriesMs) {
     try {
-      return start(path, args, plan);
+      return await start(path, args, plan);
     } catch (error) {
       if (errnoOf(error) !== "ETXTBSY") throw startFault(path, cwd, error);
       await delay(waitMs);
     }
   }
   try {
-    return start(path, args, plan);
+    return await start(path, args, plan);
   } catch (error) {
     throw startFault(path, cwd, error);
   }

@@ -21,7 +21,9 @@ const faulted = (code: Parameters<typeof isFault>[1], pattern: RegExp) => (error
 
 /** A Python program beside us, which prints a line once it is ready. */
 async function python(script: string, ...args: readonly string[]) {
-  const program = startProgram("/usr/bin/python3", ["-c", script, ...args], { stdio: ["null", "read", "inherit"] });
+  const program = await startProgram("/usr/bin/python3", ["-c", script, ...args], {
+    stdio: ["null", "read", "inherit"],
+  });
   const out = program.stdio[1];
   const chunks: Buffer[] = [];
   const ready = Promise.withResolvers<void>();

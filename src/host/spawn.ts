@@ -1,5 +1,6 @@
-import { Fault } from "../base/index.ts";
-import { libc } from "./libc.ts";
+import { Fault, Places } from "../base/index.ts";
+import { onCpus } from "./cpu-affinity.ts";
+import { type Libc, libc } from "./libc.ts";
 import { checked, close, failed, kernel } from "./syscalls.ts";
 
 const POSIX_SPAWN_SETPGROUP = 0x02;
@@ -21,14 +22,30 @@ export interface SpawnPlan {
   /** By the child's descriptor: one of ours to copy, or /dev/null. */
   readonly descriptors: readonly (number | "null")[];
   readonly group: "ours" | "own" | "own session";
+  /** The CPUs that it may run on, and all that it starts; none: wherever we may. */
+  readonly cpus: readonly number[];
 }
+
+/** So many programs are started at a time, each on a thread of its own; the others wait. */
+const starts = new Places(8);
 
 /**
  * Starts a program by posix_spawn(3): its cost does not depend on our size, where a fork copies page tables (12 ms at
- * 150 MB). The child has default signal handling, no signal blocked, and no descriptor but the ones in the plan.
- * Returns the pid. Throws a SystemCallError with the errno of whatever failed, exec included.
+ * 150 MB). It does not return before the child runs the program, which on a busy machine, or with a program on a slow disk, takes
+ * milliseconds to minutes: that is waited for on another thread. The child has default signal handling, no signal blocked, and no
+ * descriptor but the ones in the plan, which have to stay open until then.
+ * Resolves with the pid. Rejects with a SystemCallError with the errno of whatever failed, exec included.
  */
-export function spawn(plan: SpawnPlan): number {
+export async function spawn(plan: SpawnPlan): Promise<number> {
+  const giveBack = await starts.take();
+  try {
+    return await spawnNow(plan);
+  } finally {
+    giveBack();
+  }
+}
+
+async function spawnNow(plan: SpawnPlan): Promise<number> {
   const argv = [plan.path, ...plan.args].map(plainText);
   const envp = Object.entries(plan.env).map(([name, value]) => environmentEntry(name, value));
   const attributes = Buffer.alloc(attributesSize);
@@ -43,17 +60,23 @@ export function spawn(plan: SpawnPlan): number {
       ok(libc().posix_spawn_file_actions_addchdir_np(actions, plainText(plan.cwd)), "posix_spawn chdir");
     }
     const pid = Buffer.alloc(4);
-    ok(
-      libc().posix_spawn(pid, plainText(plan.path), actions, attributes, [...argv, null], [...envp, null]),
-      "posix_spawn",
-      plan.path,
-    );
+    const call = [pid, plainText(plan.path), actions, attributes, [...argv, null], [...envp, null]] as const;
+    // A child begins on the CPUs of the thread that starts it, which only we can set for ourselves.
+    const errno =
+      plan.cpus.length > 0 ? onCpus(plan.cpus, () => libc().posix_spawn(...call)) : await onAnotherThread(call);
+    ok(errno, "posix_spawn", plan.path);
     return pid.readInt32LE(0);
   } finally {
     libc().posix_spawn_file_actions_destroy(actions);
     libc().posix_spawnattr_destroy(attributes);
     for (const fd of copies) close(fd);
   }
+}
+
+function onAnotherThread(call: Readonly<Parameters<Libc["posix_spawn"]>>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    libc().posix_spawn.async(...call, (error: unknown, errno: number) => (error ? reject(error) : resolve(errno)));
+  });
 }
 
 function setAttributes(attributes: Buffer, plan: SpawnPlan): void {

@@ -24,6 +24,8 @@ export interface StartOptions {
   readonly newSession?: boolean;
   /** What becomes of it if it does not end, for those who ask what is waited for. */
   readonly next?: Next;
+  /** The CPUs that it and what it starts may run on, as taskset(1) has it. None or absent: those that we may. */
+  readonly cpus?: readonly number[];
 }
 
 export interface StartedProgram {
@@ -38,32 +40,37 @@ export interface StartedProgram {
 
 /**
  * Starts the program at `path`, which must have a slash in it (`findProgram` searches). Main thread only.
- * Throws Fault("not-found") or Fault("denied") when there is no such program or it may not be executed,
+ * Rejects with Fault("not-found") or Fault("denied") when there is no such program or it may not be executed,
  * Fault("exhausted") when processes or descriptors ran out, Fault("failed") otherwise.
  */
-export function startProgram(path: string, args: readonly string[], options: StartOptions): StartedProgram {
+export async function startProgram(
+  path: string,
+  args: readonly string[],
+  options: StartOptions,
+): Promise<StartedProgram> {
   try {
-    return start(path, args, options);
+    return await start(path, args, options);
   } catch (error) {
     throw startFault(path, options.cwd, error);
   }
 }
 
 /** As `startProgram`, but system call errors pass as they are. */
-export function start(path: string, args: readonly string[], options: StartOptions): StartedProgram {
+export async function start(path: string, args: readonly string[], options: StartOptions): Promise<StartedProgram> {
   if (!path.includes("/")) {
     throw new Fault("invalid", `starting ${JSON.stringify(path)}: a path is needed, the search path is not consulted`);
   }
   processReaper().listen();
   const ends = openEnds(withStandardThree(options.stdio));
   try {
-    const pid = spawn({
+    const pid = await spawn({
       path,
       args,
       env: options.env ?? ownEnvironment(),
       cwd: options.cwd,
       descriptors: ends.map(({ theirs }) => theirs),
       group: groupOf(options),
+      cpus: options.cpus ?? [],
     });
     return noted(path, args, options, started(pid, ends.splice(0).map(wrapped), groupOf(options)));
   } finally {

@@ -1,10 +1,10 @@
 import { hostname as hostHostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { Fault } from "../base/index.ts";
-import { checkedLogDirectory, checkLabels } from "../containers/index.ts";
+import { allowedAnnotations, checkedLogDirectory, checkLabels, workloadOf } from "../containers/index.ts";
 import { featureAnnotation, featureValue } from "../oci/index.ts";
 import type { RuntimeHandler } from "../runtime/index.ts";
-import { filterAnnotations, filterSysctls, skippedSysctlText } from "../security/index.ts";
+import { filterAnnotations, filterSysctls, type SeLinuxLabels, skippedSysctlText } from "../security/index.ts";
 import type { PodRecord, StringMap } from "../state/index.ts";
 import type { PodConfig } from "./config.ts";
 import type { PodDeps } from "./deps.ts";
@@ -24,6 +24,7 @@ export interface PodPlan {
   readonly sysctls: readonly (readonly [name: string, value: string])[];
   readonly shm: { readonly is: "host" } | { readonly is: "own"; readonly sizeBytes: bigint };
   readonly cgroupsPath?: string;
+  readonly labels: SeLinuxLabels;
 }
 
 /** Longest host name that the kernel takes, in bytes. */
@@ -38,7 +39,7 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
   const userNamespace = planUserNamespace(namespaces);
   const labels = withPodLabels(config);
   checkLabels(labels);
-  const annotations = podAnnotationsFor(handler, config.annotations);
+  const annotations = podAnnotationsFor(deps, handler, config.annotations);
   const allPins = namespacePins(deps.options.namespacesDir, id);
   const pins = {
     ...(hostNetwork ? {} : { net: allPins.net }),
@@ -71,7 +72,7 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
     resolvPath: join(runDir, "resolv.conf"),
     hostnamePath: join(runDir, "hostname"),
     mountPoint: "",
-    hasInfraProcess: !deps.podOptions.dropInfra || namespaces.pid === "pod",
+    hasInfraProcess: !deps.podOptions.dropInfra || namespaces.pid === "pod" || runsVirtualMachines(handler),
     dir: deps.store.containerDir(id),
     runDir,
   };
@@ -82,14 +83,25 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
     pins,
     sysctls: sysctlsFor(deps, config, record),
     shm,
+    labels: deps.selinux.reserve(id, {
+      namespaces,
+      options: config.security.selinux,
+      isVirtualMachine: runsVirtualMachines(handler),
+    }),
     ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
   };
   return plan;
 }
 
-/** The handler's default annotations under the pod's own, without those the handler does not allow. */
-function podAnnotationsFor(handler: RuntimeHandler, annotations: StringMap): StringMap {
-  return { ...handler.defaultAnnotations, ...filterAnnotations(annotations, handler.allowedAnnotations) };
+/** The handler's default annotations under the pod's own, without those that neither the handler nor the pod's workload allows. */
+function podAnnotationsFor(deps: PodDeps, handler: RuntimeHandler, annotations: StringMap): StringMap {
+  const allowed = allowedAnnotations(handler, workloadOf(deps.options.workloads, annotations));
+  return { ...handler.defaultAnnotations, ...filterAnnotations(annotations, allowed) };
+}
+
+/** By its name, as CRI-O has it: such a runtime keeps pods apart by kernels of their own. */
+function runsVirtualMachines({ name }: RuntimeHandler): boolean {
+  return /kata/i.test(name);
 }
 
 /** Requests of crictl lack the labels by which the kubelet and cAdvisor know a pod. */

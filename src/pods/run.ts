@@ -1,7 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, newId, reasonOf, Undo, withStep } from "../base/index.ts";
-import { hostRoot, mountOptionsIn, resolveSeccomp, userNamespacePlan } from "../containers/index.ts";
+import {
+  hostRoot,
+  monitorPlacer,
+  mountOptionsIn,
+  resolveSeccomp,
+  resourcesOfWorkload,
+  userNamespacePlan,
+} from "../containers/index.ts";
 import { ociVersion, type RuntimeSpec } from "../oci/index.ts";
 import { createUnderConmon, startInRuntime } from "../runtime/index.ts";
 import { resolveCapabilities } from "../security/index.ts";
@@ -49,8 +56,12 @@ export async function runPod(
   const id = newId();
   const create = async (creation: Creation) => {
     const plan = planPod(deps, config, { id, handler: request.runtimeHandler });
-    await removeRemains(deps, name);
-    await createPod(deps, plan, creation);
+    try {
+      await removeRemains(deps, name);
+      await createPod(deps, plan, creation);
+    } finally {
+      deps.selinux.release(id); // it is known by the pod now, or there is none
+    }
   };
   return await deps.podCreations.run(name, id, create, request.signal);
 }
@@ -123,7 +134,7 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
   await writeFile(containerEnvPath(record.dir), "", { mode: 0o644 });
   if (plan.shm.is === "own") {
     undo.add("/dev/shm", () => releaseShm(record.runDir));
-    await mountShm(record.runDir, plan.shm.sizeBytes, root);
+    await mountShm(record.runDir, { sizeBytes: plan.shm.sizeBytes, owner: root, label: plan.labels.mount });
   }
 
   creation.stage = "sandbox namespace creation";
@@ -157,12 +168,14 @@ async function makeLogDirectory(path: string): Promise<void> {
   }
 }
 
-async function createInStore(deps: PodDeps, { record }: PodPlan, pause: PauseImage | undefined): Promise<void> {
+async function createInStore(deps: PodDeps, { record, labels }: PodPlan, pause: PauseImage | undefined): Promise<void> {
   const { metadata } = record;
   try {
     await deps.store.createContainer({
       id: record.id,
       names: [record.infraName, record.name],
+      processLabel: labels.process,
+      mountLabel: labels.mount,
       ...(pause === undefined ? {} : { imageId: pause.id }),
       ...(record.userNamespace === undefined ? {} : { mappings: record.userNamespace }),
       metadata: storageMetadataJson({
@@ -178,6 +191,7 @@ async function createInStore(deps: PodDeps, { record }: PodPlan, pause: PauseIma
         createdAtSeconds: Number(record.createdAtNs / 1_000_000_000n),
         isPod: true,
         privileged: record.privileged,
+        mountLabel: labels.mount,
       }),
     });
   } catch (error) {
@@ -216,6 +230,7 @@ async function build(deps: PodDeps, plan: PodPlan, acquired: Acquired): Promise<
     capabilities: capabilities.bounding ?? [],
     ...(config.security.seccomp === undefined ? {} : { field: config.security.seccomp }),
   });
+  const workload = resourcesOfWorkload(deps.options.workloads, record.annotations, "POD");
   const spec = buildInfraSpec({
     host: deps.host.spec,
     rootfsPath: acquired.mountPoint,
@@ -223,15 +238,16 @@ async function build(deps: PodDeps, plan: PodPlan, acquired: Acquired): Promise<
     args: acquired.pause?.args ?? [],
     rlimits: deps.options.defaultUlimits,
     capabilities,
-    selinuxLabel: "",
-    mountLabel: "",
+    selinuxLabel: plan.labels.process,
+    mountLabel: plan.labels.mount,
     files: {
       shmPath: record.shmPath,
       resolvPath: record.resolvPath,
       hostnamePath: record.hostnamePath,
     },
     namespaces: namespacesPlan(record),
-    cpuset: deps.podOptions.infraCpuset,
+    cpuset: deps.options.infraCpuset,
+    ...(workload === undefined ? {} : { workload }),
     sysctls: plan.sysctls,
     annotations: {
       pod: record.annotations,
@@ -282,13 +298,7 @@ async function startInfra(deps: PodDeps, plan: PodPlan, pod: Pod): Promise<Pod> 
     attachDir: deps.options.attachDir,
     logLevel: deps.options.logLevel(),
     noPivot: deps.options.noPivot,
-    placeMonitor: (pid) =>
-      deps.cgroups.placeMonitor({
-        pid,
-        containerId: record.id,
-        parent: record.cgroupParent,
-        monitorCgroup: handler.monitor.cgroup,
-      }),
+    placeMonitor: monitorPlacer(deps, { id: record.id, pod: record, handler }),
   });
   await startInRuntime(handler, record.id);
   return {

@@ -10,7 +10,7 @@ it("removes the exec directories of daemons that are no more, and nothing else",
   const parent = mkdtempSync(join(tmpdir(), "exec-directory-"));
   const program = join(parent, "crio"); // a process is called what its file is
   copyFileSync("/bin/sh", program);
-  const daemon = startProgram(program, ["-c", "read line"], { stdio: ["write"] });
+  const daemon = await startProgram(program, ["-c", "read line"], { stdio: ["write"] });
   try {
     const gone = 2 ** 31 - 1; // above any pid that the kernel gives out
     for (const pid of [gone, process.pid, process.ppid]) {

@@ -10,6 +10,18 @@ export interface DriverOptions {
   readonly ignoreChownErrors: boolean;
 }
 
+/** Throws Fault("unimplemented") or Fault("invalid") for a driver, or options of it, that cannot be had. */
+export function checkDriver(options: {
+  readonly driver?: string;
+  readonly driverOptions: readonly string[];
+}): DriverOptions {
+  const { driver = "overlay" } = options;
+  if (driver !== "overlay" && driver !== "overlay2" && driver !== "") {
+    throw new Fault("unimplemented", `storage driver ${JSON.stringify(driver)} is not supported; set it to overlay`);
+  }
+  return parseDriverOptions(options.driverOptions);
+}
+
 /** Known to containers/storage, and refused here rather than passed over, since data would end up elsewhere or be of another form. */
 const unsupported = new Set([
   "size",

@@ -2,6 +2,7 @@ import { mkdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, Fault, type Logger, reasonOf, systemClock, withStep } from "../base/index.ts";
 import { DiskUsageMeter } from "../host/index.ts";
+import { checkStore } from "./check.ts";
 import {
   containerDir,
   containerRunDir,
@@ -12,7 +13,7 @@ import {
   setContainerMetadata,
   unmountContainer,
 } from "./containers.ts";
-import { parseDriverOptions } from "./driver-options.ts";
+import { checkDriver } from "./driver-options.ts";
 import {
   chainOf,
   createImage,
@@ -29,6 +30,7 @@ import { StoreLock } from "./locks/store-lock.ts";
 import { OverlayDriver } from "./overlay/overlay-driver.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 import { recoverStore } from "./recover.ts";
+import { repairStore } from "./repair.ts";
 import type { Store } from "./store.ts";
 import { type StoreParts, storeTables } from "./store-parts.ts";
 import { LayerWorkers } from "./unpack/layer-workers.ts";
@@ -64,14 +66,8 @@ const unpackerPatienceMs = 500;
  * One store per process and directory.
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
-  const { log, clock = systemClock(), driver: driverName = "overlay", lockTimeoutMs = 60_000 } = options;
-  if (driverName !== "overlay" && driverName !== "overlay2" && driverName !== "") {
-    throw new Fault(
-      "unimplemented",
-      `storage driver ${JSON.stringify(driverName)} is not supported; set it to overlay`,
-    );
-  }
-  const driverOptions = parseDriverOptions(options.driverOptions);
+  const { log, clock = systemClock(), lockTimeoutMs = 60_000 } = options;
+  const driverOptions = checkDriver(options);
   const paths = await makeDirectories(options);
   const parts: StoreParts = {
     paths,
@@ -147,7 +143,7 @@ function storeOf(parts: StoreParts, graphLock: StoreLock): Store {
     },
     createImage: (options) => createImage(parts, options),
     setImageNames: (id, names) => setImageNames(parts, id, names),
-    removeImage: (id) => removeImage(parts, id),
+    removeImage: (id, options) => removeImage(parts, id, options),
     layerIdOf,
     hasLayer: (id) => layers.read((view) => view.get(id)?.incomplete === false),
     layer: (id) => layers.read((view) => view.get(id)),
@@ -168,6 +164,8 @@ function storeOf(parts: StoreParts, graphLock: StoreLock): Store {
     containerDir: (id) => containerDir(paths, id),
     containerRunDir: (id) => containerRunDir(paths, id),
     containerUsage: (id, signal) => containerUsage(parts, id, signal),
+    check: (options) => checkStore(parts, options),
+    repair: (report, options) => repairStore(parts, report, options),
     close: async () => {
       closing.abort(new Fault("unavailable", "the store is being closed"));
       await Promise.allSettled(stagings); // they remove what they have unpacked so far

@@ -19,6 +19,8 @@ export async function recoverStore(parts: StoreParts): Promise<void> {
     paths.mountsDir,
     paths.driverHome,
   );
+  // Whoever opens a store wants to know at once that its records cannot be read; those of layers and containers are read below.
+  await parts.images.read(() => {});
   await removeStaleTempDirs(driver.tempDirs, remove, log);
   await removeStaleTempDirs(layerRecordTempDirs(paths), remove, log);
   await removeIncompleteLayers(parts);

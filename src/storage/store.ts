@@ -1,23 +1,30 @@
 import type { DiskUsage } from "../host/index.ts";
 import type { Digest } from "../oci/index.ts";
+import type { CheckOptions, StoreReport } from "./check.ts";
 import type { MountOptions, NewContainerOptions } from "./containers.ts";
-import type { ImageData, NewImageOptions } from "./images.ts";
+import type { ImageData, NewImageOptions, RemoveImageOptions } from "./images.ts";
 import type { UnmountOptions } from "./layer-mounts.ts";
 import type { CommitOptions, StagedLayer, StageOptions } from "./layers.ts";
 import type { MappedMount } from "./overlay/overlay-driver.ts";
 import type { StoredContainer } from "./records/container-record.ts";
 import type { StoredImage } from "./records/image-record.ts";
 import type { StoredLayer } from "./records/layer-record.ts";
+import type { RepairOptions, RepairReport } from "./repair.ts";
 
 export type {
+  CheckOptions,
   CommitOptions,
   ImageData,
   MappedMount,
   MountOptions,
   NewContainerOptions,
   NewImageOptions,
+  RemoveImageOptions,
+  RepairOptions,
+  RepairReport,
   StagedLayer,
   StageOptions,
+  StoreReport,
   UnmountOptions,
 };
 
@@ -58,10 +65,10 @@ export interface Store {
   /** The image has these names and no others from now on; other images lose them. Rejects with Fault("not-found"). */
   setImageNames(id: string, names: readonly string[]): Promise<void>;
   /**
-   * Removes an image and those of its layers that nothing else needs, whose ids it resolves with. An unknown image is
+   * Removes an image and those of its layers that nothing else needs or `isWanted` names, whose ids it resolves with. An unknown image is
    * fine. Rejects with Fault("precondition", "image used by <container id>: …") while a container is made from it.
    */
-  removeImage(id: string): Promise<readonly string[]>;
+  removeImage(id: string, options?: RemoveImageOptions): Promise<readonly string[]>;
 
   /** The id of a layer with this content on top of `parent`; undefined for a base layer. Pure. */
   layerIdOf(parent: string | undefined, diffId: Digest): string;
@@ -70,7 +77,8 @@ export interface Store {
   layer(id: string): Promise<StoredLayer | undefined>;
   /**
    * Unpacks a layer beside the store while its bytes arrive (plain, gzip or zstd, found out by looking), in a confined
-   * thread; two at a time, others wait. The caller compares the digests, then commits or discards it.
+   * thread; two at a time, others wait. The pieces are taken over, the source must not use
+   * them again. The caller compares the digests, then commits or discards it.
    * Rejects with a Fault that names the entry (corrupt, invalid, exhausted, unimplemented), with what `blob` throws, or
    * with the signal's reason; nothing of it is left then.
    */
@@ -123,6 +131,14 @@ export interface Store {
   containerRunDir(id: string): string;
   /** What a container has written to its root file system. Rejects with Fault("not-found"). */
   containerUsage(id: string, signal?: AbortSignal): Promise<DiskUsage>;
+
+  /** Looks for damage; changes nothing. Others may use the store meanwhile. Rejects with the signal's reason. */
+  check(options: CheckOptions): Promise<StoreReport>;
+  /**
+   * Removes what a check with the same options has found damaged, topmost first: containers as far as `removesContainer` says so, images, layers. A link
+   * that is all that is missing is put back. What cannot be removed is told, and stays.
+   */
+  repair(report: StoreReport, options: RepairOptions): Promise<RepairReport>;
 
   /** Ends what is under way, which fails; takes the driver's mount away unless a container is mounted. */
   close(): Promise<void>;

@@ -38,7 +38,7 @@ async function place(): Promise<Place> {
     manager,
     parent,
     async sleep(path) {
-      const program = startProgram("/usr/bin/sleep", ["600"], { stdio: [], newProcessGroup: true });
+      const program = await startProgram("/usr/bin/sleep", ["600"], { stdio: [], newProcessGroup: true });
       started.push(program);
       if (path !== undefined) await manager.moveProcess(program.pid, path);
       return program;
@@ -189,7 +189,7 @@ describe("real cgroups", { skip: reason }, () => {
     await manager.writeSetting({ path, controller: "memory", file: limit }, String(8 * 1024 * 1024));
     // Waits for a line, so that it is moved before it grows; then grows without end.
     const script = "read go; x=0123456789abcdef; while :; do x=$x$x; done";
-    const program = startProgram("/bin/sh", ["-c", script], { stdio: ["write"], newProcessGroup: true });
+    const program = await startProgram("/bin/sh", ["-c", script], { stdio: ["write"], newProcessGroup: true });
     program.stdio[0]?.on("error", () => {});
     await manager.moveProcess(program.pid, path);
     program.stdio[0]?.write("go\n");
@@ -203,7 +203,7 @@ describe("the scope of a monitor", { skip: runsSystemd ? false : "systemd is not
     const host = await detectCgroups();
     const systemd = createSystemd();
     const manager = createCgroupManager("systemd", host, { log: silentLogger, systemd });
-    const monitor = startProgram("/usr/bin/sleep", ["600"], { stdio: [], newProcessGroup: true });
+    const monitor = await startProgram("/usr/bin/sleep", ["600"], { stdio: [], newProcessGroup: true });
     const containerId = newId();
     const parent = "crio_ts_test-pod1.slice";
     try {

@@ -1,6 +1,6 @@
 /** SIGHUP: the daemon takes a changed configuration, all that it can or nothing, and goes on. */
 import assert from "node:assert/strict";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -63,6 +63,43 @@ describe("a reload", () => {
     await writeFile(registriesConf, "");
     await reload(config);
     await pull();
+  });
+
+  it("comes by itself for drop-ins of the registries, where that is asked for, and never for broken ones", async () => {
+    await scene[Symbol.asyncDispose]();
+    const dropIns = "/run/reload-registries.d";
+    await mkdir(dropIns);
+    const flags = ["--registries-conf", registriesConf, "--registries-conf-dir", dropIns, "--auto-reload-registries"];
+    scene = await openScene({ config: second, flags });
+    const pull = () => scene.cri.image.pullImage({ image: { image: fixtureNames.busybox } });
+    const says = (words: string) => until(async () => (await scene.daemon.log()).includes(words));
+    await pull();
+    await writeFile(
+      join(dropIns, "block.conf"),
+      '[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\nblocked = true\n',
+    );
+    await until(async () =>
+      pull().then(
+        () => false,
+        () => true,
+      ),
+    );
+    await expectRefusal(pull(), { details: /blocked/ });
+    await writeFile(join(dropIns, "broken.conf"), "[[registry");
+    await says("system registries reload failed: ");
+    await expectRefusal(pull(), { details: /blocked/ });
+    await rm(join(dropIns, "broken.conf"));
+    await rm(join(dropIns, "block.conf"));
+    await until(async () =>
+      pull().then(
+        () => true,
+        () => false,
+      ),
+    );
+    await rm(dropIns, { recursive: true });
+    await scene[Symbol.asyncDispose]();
+    scene = await openScene({ config: second, flags: ["--registries-conf", registriesConf] });
+    config = await readFile(configFile(scene.daemon), "utf8");
   });
 
   it("offers the runtime handlers of the table; pods of one that is gone go on and can be stopped", async () => {

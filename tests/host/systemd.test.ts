@@ -25,7 +25,7 @@ describe("a transient scope of systemd", { skip: reason ?? false }, () => {
   ] as const) {
     it(`takes in a process, is stopped and leaves nothing: by ${address.socketPath}`, async () => {
       const systemd = createSystemd({ addresses: [address] });
-      const sleep = startProgram(sleepPath, ["600"], { stdio: [], newProcessGroup: true });
+      const sleep = await startProgram(sleepPath, ["600"], { stdio: [], newProcessGroup: true });
       const name = parseUnitName(`crio-ts-test-${newId()}.scope`);
       try {
         const slice = parseUnitName("crio_ts_test-inner.slice");
@@ -51,7 +51,7 @@ describe("a transient scope of systemd", { skip: reason ?? false }, () => {
   it("is refused, with systemd's words, for a process that is gone", async () => {
     const systemd = createSystemd();
     after(() => systemd.close());
-    const sleep = startProgram(sleepPath, ["0"], { stdio: [], newProcessGroup: true });
+    const sleep = await startProgram(sleepPath, ["0"], { stdio: [], newProcessGroup: true });
     await sleep.exited;
     const name = parseUnitName(`crio-ts-test-${newId()}.scope`);
     const properties = scopeProperties({ pids: [sleep.pid], slice: parseUnitName("system.slice") });

@@ -1,4 +1,4 @@
-import { Fault } from "../../base/index.ts";
+import { Fault, isFault } from "../../base/index.ts";
 import {
   type Config,
   configToml,
@@ -7,14 +7,15 @@ import {
   type GivenFlags,
   type LoadedConfig,
   loadConfig,
-  parseGoRegExp,
+  type Problem,
   parseLogLevel,
   problemText,
   validateConfig,
   valueAt,
 } from "../../config/index.ts";
 import type { Call } from "../command.ts";
-import { type Log, parseLogFormat, setUpLog } from "../log.ts";
+import { configuredLog, logFilter } from "../configured-log.ts";
+import type { Log } from "../log.ts";
 import { versionInfo } from "../version-info.ts";
 
 /** `crio` without a command: loads and checks the configuration, sets up the log and runs the daemon until it is stopped. */
@@ -22,29 +23,31 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
   if (args[0] !== undefined) throw new Fault("invalid", `command ${JSON.stringify(args[0])} not supported`);
   const loaded = await loadConfig({ flags: globals, env: terminal.env });
   const { config } = loaded;
-  await using log = await setUpLog({
-    write: terminal.err,
-    level: parseLogLevel(config.runtime.logLevel),
-    filter: filterOf(config),
-    format: parseLogFormat(config.invocation.logFormat),
-    file: config.invocation.log,
-  });
+  const problems = await validateConfig(config, loaded.sources);
+  refuse(problems.filter(({ key }) => keysOfLog.has(key))); // the others are said in the log that these configure
+  await using log = await configuredLog(config, terminal);
   const onCrash = (error: unknown) => log.fatal(error); // Node itself prints the stack to standard error
   process.on("uncaughtExceptionMonitor", onCrash);
   try {
     log.notes(loaded.notes);
-    await checkConfig(loaded);
+    refuse(problems);
     logConfig(loaded, log);
-    warnOfMissing(config, terminal.env, log);
-    const { runDaemon } = await import("../../daemon/index.ts"); // late, so that no other command loads it
+    warnOfMissing(config, log);
+    sayMountNamespace(terminal.env, log);
+    const { preflight, runDaemon } = await import("../../daemon/index.ts"); // late, so that no other command loads it
+    refuse(await preflight(config, loaded.sources));
     const reload = {
       load: async () => await checkedConfig(globals, terminal.env, log),
       apply: (fresh: Config) => {
         log.setLevel(parseLogLevel(fresh.runtime.logLevel));
-        log.setFilter(filterOf(fresh));
+        log.setFilter(logFilter(fresh));
       },
     };
-    await runDaemon({ config, logger: log.logger, version: await versionInfo(), reload });
+    await runDaemon({ config, logger: log.logger, version: await versionInfo(), reload }).catch(
+      async (error: unknown) => {
+        throw await located(error, loaded);
+      },
+    );
   } catch (error) {
     log.fatal(error);
     throw error;
@@ -53,19 +56,29 @@ export async function runDaemonCommand({ terminal, globals, args }: Call): Promi
   }
 }
 
+const keysOfLog: ReadonlySet<string> = new Set(["crio.runtime.log_level", "crio.runtime.log_filter"]);
+
 /** The configuration as files, environment and flags have it now. */
 async function checkedConfig(flags: GivenFlags, env: Environment, log: Log): Promise<Config> {
   const loaded = await loadConfig({ flags, env });
   log.notes(loaded.notes);
-  await checkConfig(loaded);
+  refuse(await validateConfig(loaded.config, loaded.sources));
   return loaded.config;
 }
 
 /** All problems in one Fault: whoever mends the file wants to know them at once. */
-async function checkConfig({ config, sources }: LoadedConfig): Promise<void> {
-  const problems = await validateConfig(config, sources);
+function refuse(problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   throw new Fault("invalid", `invalid configuration: ${problems.map(problemText).join("; ")}`);
+}
+
+/** What the start has found wrong with a file or program, said with the place where the configuration names it. */
+async function located(error: unknown, { config, sources }: LoadedConfig): Promise<unknown> {
+  if (!isFault(error, "invalid", "not-found")) return error;
+  const { checkNamedFiles } = await import("../../daemon/index.ts");
+  const { problems } = await checkNamedFiles(config, sources);
+  if (problems.length === 0) return error;
+  return new Fault("invalid", `invalid configuration: ${problems.map(problemText).join("; ")}`, { cause: error });
 }
 
 function logConfig({ config, sources }: LoadedConfig, { logger }: Log): void {
@@ -78,17 +91,18 @@ function logConfig({ config, sources }: LoadedConfig, { logger }: Log): void {
 }
 
 /** What was asked for and is not built yet is said, not passed over. */
-function warnOfMissing({ invocation }: Config, env: Environment, { logger }: Log): void {
+function warnOfMissing({ invocation }: Config, { logger }: Log): void {
   const asked: readonly (readonly [string, boolean])[] = [
-    ["KUBENSMNT", (env.KUBENSMNT ?? "") !== ""],
     ["--profile", invocation.profile],
-    ["--profile-cpu", invocation.profileCpu !== ""],
-    ["--profile-mem", invocation.profileMem !== ""],
     ["--enable-profile-unix-socket", invocation.enableProfileUnixSocket],
   ];
   for (const [what, isAsked] of asked) if (isAsked) logger.warn("not available yet, ignored", { what });
 }
 
-function filterOf(config: Config): RegExp | undefined {
-  return config.runtime.logFilter === "" ? undefined : parseGoRegExp(config.runtime.logFilter);
+/** The program that starts this one has joined the mount namespace, or says why not: see scripts/build.ts. */
+function sayMountNamespace(env: Environment, { logger }: Log): void {
+  const { KUBENSMNT: namespace = "", CRIO_KUBENSMNT: outcome = "crio was not started by bin/crio" } = env;
+  if (namespace === "") return;
+  if (outcome === "joined") logger.info("Joined mount namespace", { namespace });
+  else logger.warn("the mount namespace of KUBENSMNT was not joined", { namespace, why: outcome });
 }

@@ -9,16 +9,24 @@ export const commands: readonly Command[] = [
     name: "check",
     aliases: [],
     summary: "Check the storage directory for damage, and repair it.",
+    doc: `Looks at all images, layers and containers in the storage directory, whoever made them, and reads layers back. What is
+      damaged is named in the log. Exits with status 1 when damage is found, or left by a repair. A repair, and
+      a wipe, want the daemon stopped.`,
     flags: [
       {
         flag: "age",
         alias: "a",
         isSwitch: false,
         default: "24h",
-        doc: "Age below which an unused layer is no damage.",
+        doc: "Age below which an unused layer is no damage: a duration, or seconds.",
       },
-      { flag: "force", alias: "f", isSwitch: true, doc: "Repair by removing damaged containers too." },
-      { flag: "quick", alias: "q", isSwitch: true, doc: "Leave out reading the contents of layers back." },
+      { flag: "force", alias: "f", isSwitch: true, doc: "Remove damaged containers too, and wipe whatever runs." },
+      {
+        flag: "quick",
+        alias: "q",
+        isSwitch: true,
+        doc: "Compare digests of layers only, not names, modes and owners of files.",
+      },
       { flag: "repair", alias: "r", isSwitch: true, doc: "Remove damaged images and layers." },
       {
         flag: "wipe",
@@ -27,7 +35,7 @@ export const commands: readonly Command[] = [
         doc: "Remove the whole storage directory when it cannot be repaired.",
       },
     ],
-    run: async () => (await import("./not-yet.ts")).refuse("check"),
+    run: async (call) => (await import("./check.ts")).runCheck(call),
   },
   {
     name: "complete",
@@ -43,7 +51,20 @@ export const commands: readonly Command[] = [
     summary: "Check the configuration and print it as a commented crio.conf.",
     doc: `Reads the configuration files, the environment and the flags as the daemon would, and prints the result. Options that
       have their default are comments. Exits with status 1, without printing, when the configuration is not valid.`,
-    flags: [{ flag: "default", isSwitch: true, doc: "Print the defaults, without reading files and flags." }],
+    flags: [
+      {
+        flag: "check",
+        isSwitch: true,
+        doc: "Print only what is wrong, with file and line, of named files too; exits with status 1 if anything is.",
+      },
+      { flag: "default", isSwitch: true, doc: "Print the defaults, without reading files and flags." },
+      {
+        flag: "migrate-defaults",
+        alias: "m",
+        isSwitch: false,
+        doc: `Put today's defaults in the place of those of an older version, "1.17"; what that changes is printed on standard error.`,
+      },
+    ],
     plainLog: true,
     run: async (call) => (await import("./config.ts")).printConfig(call),
   },
@@ -138,6 +159,17 @@ export const commands: readonly Command[] = [
         terse: true,
         run: async (call) => (await import("./status.ts")).printInfo(call),
       },
+      {
+        name: "why",
+        aliases: ["w"],
+        summary: "Print what the daemon is doing, what that waits for, and what can be done about it.",
+        doc: `With the id of a pod or container, what concerns that alone. For every operation under way: its stage, since when, what it
+          waits for (a program, a lock and its holder, a registry), and what comes next.`,
+        flags: [{ flag: "json", alias: "j", isSwitch: true, doc: "Print the daemon's answer as it is." }],
+        takes: "[ID]",
+        terse: true,
+        run: async (call) => (await import("./status.ts")).printWhy(call),
+      },
     ],
   },
   {
@@ -156,7 +188,11 @@ export const commands: readonly Command[] = [
     name: "wipe",
     aliases: [],
     summary: "Remove CRI-O's containers and images from storage after a reboot or an upgrade.",
+    doc: `Containers are removed when version_file is missing or of another minor version, their images when version_file_persist
+      is; containers and images of other programs stay. After a crash or power failure the whole storage directory is removed, once a
+      boot, except for podman's volumes and secrets. Unless forced, only this last part is done while internal_wipe is set, since
+      the daemon does the rest when it starts. Wants the daemon stopped.`,
     flags: [{ flag: "force", alias: "f", isSwitch: true, doc: "Remove them whatever the version files say." }],
-    run: async () => (await import("./not-yet.ts")).refuse("wipe"),
+    run: async (call) => (await import("./wipe.ts")).runWipe(call),
   },
 ];

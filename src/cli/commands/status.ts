@@ -1,7 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { Fault } from "../../base/index.ts";
-import { type Call, flagText } from "../command.ts";
+import { Fault, localTimestamp } from "../../base/index.ts";
+import { type Call, flagText, isOn } from "../command.ts";
 import { askDaemon, daemonJson, daemonText } from "../daemon-client.ts";
 import { setUpLog } from "../log.ts";
 
@@ -28,6 +28,22 @@ export async function printInfo(call: Call): Promise<void> {
 /** `crio status goroutines` */
 export async function printGoroutines(call: Call): Promise<void> {
   call.terminal.out(await daemonText(socketOf(call), "/debug/goroutines"));
+}
+
+/** `crio status why [ID]`: what is under way, what it waits for and what can be done; of one pod or container, or of all. */
+export async function printWhy(call: Call): Promise<void> {
+  const [id, unwanted] = call.args;
+  if (unwanted !== undefined)
+    throw new Fault("invalid", `crio status why takes one id, and ${JSON.stringify(unwanted)} is another`);
+  const path = id === undefined ? "/why" : `/why/${encodeURIComponent(id)}`;
+  if (isOn(call.flags, "json")) {
+    call.terminal.out(withNewline(await daemonText(socketOf(call), path)));
+    return;
+  }
+  const { text } = await daemonJson(socketOf(call), path);
+  if (typeof text !== "string")
+    throw new Fault("failed", `crio answered ${path} without a text; --json shows what it said`);
+  call.terminal.out(withNewline(text.split("\n").map(printable).join("\n")));
 }
 
 /** `crio status heap`: to a file that only its owner can read, for a heap holds secrets. */
@@ -78,13 +94,8 @@ export function infoText(info: Readonly<Record<string, unknown>>): string {
   ].join("\n");
 }
 
-/** RFC 3339 in local time without its colons, as CRI-O names its dumps: `2026-01-31T120000+0100`. */
-export function localTimestamp(now: Date): string {
-  const two = (value: number) => String(Math.trunc(Math.abs(value))).padStart(2, "0");
-  const offset = -now.getTimezoneOffset();
-  const zone = offset === 0 ? "Z" : `${offset < 0 ? "-" : "+"}${two(offset / 60)}${two(offset % 60)}`;
-  const date = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
-  return `${date}T${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}${zone}`;
+function withNewline(text: string): string {
+  return text.endsWith("\n") ? text : `${text}\n`;
 }
 
 function socketOf({ flags }: Call): string {

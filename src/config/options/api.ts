@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { parseDuration } from "../duration.ts";
 import { bool, int, list, parses, type Section, text } from "../option.ts";
 import { tlsCipherProblem, tlsVersionProblem } from "../tls.ts";
@@ -5,6 +6,7 @@ import { tlsCipherProblem, tlsVersionProblem } from "../tls.ts";
 /** `[crio.api]`: the CRI socket and the streaming server. */
 export const apiOptions = {
   listen: text("/var/run/crio/crio.sock", {
+    isPath: true,
     flag: "listen",
     env: ["CONTAINER_LISTEN"],
     doc: `Path of the Unix socket on which the kubelet and crictl reach the daemon; it serves CRI over gRPC and the inspect
@@ -14,6 +16,9 @@ export const apiOptions = {
   stream_address: text("127.0.0.1", {
     flag: "stream-address",
     env: ["CONTAINER_STREAM_ADDRESS"],
+    checkedAt: "start",
+    check: (address) =>
+      isIP(address) === 0 ? `${JSON.stringify(address)} is not an IP address, such as 127.0.0.1 or ::1` : undefined,
     doc: "IP address on which the streaming server (exec, attach, port-forward) listens.",
   }),
   stream_port: text("0", {
@@ -39,18 +44,21 @@ export const apiOptions = {
       hours.`,
   }),
   stream_tls_cert: text("", {
+    isPath: true,
     flag: "stream-tls-cert",
     env: ["CONTAINER_TLS_CERT"],
     reload: "content",
     doc: "Certificate file (PEM) of the streaming server. Read again whenever the file changes.",
   }),
   stream_tls_key: text("", {
+    isPath: true,
     flag: "stream-tls-key",
     env: ["CONTAINER_TLS_KEY"],
     reload: "content",
     doc: "File with the private key (PEM) of the streaming server. Read again whenever the file changes.",
   }),
   stream_tls_ca: text("", {
+    isPath: true,
     flag: "stream-tls-ca",
     env: ["CONTAINER_TLS_CA"],
     reload: "content",

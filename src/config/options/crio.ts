@@ -3,6 +3,7 @@ import { bool, list, type Section, text } from "../option.ts";
 /** `[crio]`: where things are kept on disk, and what is done about them when the daemon starts. */
 export const crioOptions = {
   root: text("/var/lib/containers/storage", {
+    isPath: true,
     flag: "root",
     alias: "r",
     env: ["CONTAINER_ROOT"],
@@ -11,6 +12,7 @@ export const crioOptions = {
       with podman, skopeo and buildah). The default comes from storage.conf.`,
   }),
   runroot: text("/run/containers/storage", {
+    isPath: true,
     flag: "runroot",
     env: ["CONTAINER_RUNROOT"],
     merge: "keep-when-empty",
@@ -18,6 +20,7 @@ export const crioOptions = {
       The default comes from storage.conf.`,
   }),
   imagestore: text("", {
+    isPath: true,
     flag: "imagestore",
     env: ["CONTAINER_IMAGESTORE"],
     doc: `A separate directory for images; root then holds containers only. Must differ from root. Empty keeps images in
@@ -48,18 +51,21 @@ export const crioOptions = {
       created with mode 0700 when missing.`,
   }),
   version_file: text("/var/run/crio/version", {
+    isPath: true,
     flag: "version-file",
     env: ["CONTAINER_VERSION_FILE"],
     doc: `File on a tmpfs into which the running version is written. Found missing at start it tells that the node was
       rebooted, and containers are wiped from storage. Empty turns this off.`,
   }),
   version_file_persist: text("", {
+    isPath: true,
     flag: "version-file-persist",
     env: ["CONTAINER_VERSION_FILE_PERSIST"],
     doc: `File on disk into which the running version is written. Found at start with an older minor version it tells
       that CRI-O was upgraded, and images are wiped from storage. Empty turns this off.`,
   }),
   clean_shutdown_file: text("/var/lib/crio/clean.shutdown", {
+    isPath: true,
     flag: "clean-shutdown-file",
     env: ["CONTAINER_CLEAN_SHUTDOWN_FILE"],
     doc: `File that is written when everything has been flushed to disk at shutdown. Found missing at start it tells of a

@@ -10,6 +10,7 @@ export const imageOptions = {
     doc: `Where images come from when their name does not say: "docker://", a registry, is the only useful value.`,
   }),
   global_auth_file: text("", {
+    isPath: true,
     flag: "global-auth-file",
     env: ["CONTAINER_GLOBAL_AUTH_FILE"],
     doc: `File with credentials for registries (the auth.json of podman login, or docker's config.json). When set, no other
@@ -35,6 +36,7 @@ export const imageOptions = {
     doc: "Image of the infra (pause) container. It is pinned: the kubelet does not collect it.",
   }),
   pause_image_auth_file: text("", {
+    isPath: true,
     flag: "pause-image-auth-file",
     env: ["CONTAINER_PAUSE_IMAGE_AUTH_FILE"],
     reload: "live",
@@ -55,6 +57,7 @@ export const imageOptions = {
       Upper and lower case count as equal. pause_image is always pinned.`,
   }),
   signature_policy: text("", {
+    isPath: true,
     flag: "signature-policy",
     env: ["CONTAINER_SIGNATURE_POLICY"],
     notYet: "no signature is looked at, and every image is accepted",
@@ -86,6 +89,7 @@ export const imageOptions = {
       that lasts as long as the container, "ignore" does nothing.`,
   }),
   big_files_temporary_dir: text("", {
+    isPath: true,
     flag: "big-files-temporary-dir",
     env: ["CONTAINER_BIG_FILES_TEMPORARY_DIR"],
     notYet: "layers are unpacked as they come, in the store",
@@ -94,7 +98,6 @@ export const imageOptions = {
   auto_reload_registries: bool(false, {
     flag: "auto-reload-registries",
     env: ["AUTO_RELOAD_REGISTRIES"],
-    notYet: "registries.conf is read once",
     doc: "Whether the registries configuration is read again as soon as a file in registries.conf.d changes.",
   }),
   pull_progress_timeout: duration(0, {

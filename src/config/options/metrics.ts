@@ -46,11 +46,13 @@ export const metricsOptions = {
     doc: "Port on which metrics are served.",
   }),
   metrics_socket: text("", {
+    isPath: true,
     flag: "metrics-socket",
     env: ["CONTAINER_METRICS_SOCKET"],
     doc: "Path of a Unix socket on which metrics are served too. Empty means none.",
   }),
   metrics_cert: text("", {
+    isPath: true,
     flag: "metrics-cert",
     env: ["CONTAINER_METRICS_CERT"],
     reload: "content",
@@ -58,6 +60,7 @@ export const metricsOptions = {
       self-signed pair is made. Read again whenever the file changes.`,
   }),
   metrics_key: text("", {
+    isPath: true,
     flag: "metrics-key",
     env: ["CONTAINER_METRICS_KEY"],
     reload: "content",

@@ -8,16 +8,19 @@ export const networkOptions = {
     doc: "Name of the CNI network of pods. Empty means the first one in network_dir by file name.",
   }),
   network_dir: text("/etc/cni/net.d/", {
+    isPath: true,
     flag: "cni-config-dir",
     env: ["CONTAINER_CNI_CONFIG_DIR"],
     doc: "Directory with CNI network configurations (*.conf, *.conflist, *.json), watched for changes.",
   }),
   plugin_dirs: list(["/opt/cni/bin/"], {
+    isPath: true,
     flag: "cni-plugin-dir",
     env: ["CONTAINER_CNI_PLUGIN_DIR"],
     doc: "Directories with CNI plugins, searched in this order.",
   }),
   plugin_dir: text("", {
+    isPath: true,
     deprecated: "add the directory to plugin_dirs",
     doc: "One more directory with CNI plugins, searched after plugin_dirs.",
   }),

@@ -7,16 +7,19 @@ export const nriOptions = {
     doc: "Whether NRI plugins take part in the life of containers.",
   }),
   nri_listen: text("/var/run/nri/nri.sock", {
+    isPath: true,
     flag: "nri-listen",
     notYet: "there are no NRI plugins",
     doc: "Path of the Unix socket on which NRI plugins connect.",
   }),
   nri_plugin_dir: text("/opt/nri/plugins", {
+    isPath: true,
     flag: "nri-plugin-dir",
     notYet: "there are no NRI plugins",
     doc: "Directory with NRI plugins that are started together with the daemon.",
   }),
   nri_plugin_config_dir: text("/etc/nri/conf.d", {
+    isPath: true,
     flag: "nri-plugin-config-dir",
     notYet: "there are no NRI plugins",
     doc: "Directory with the configuration of the plugins in nri_plugin_dir.",

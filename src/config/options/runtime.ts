@@ -1,7 +1,8 @@
+import { parseGoRegExp } from "../../base/index.ts";
 import { capabilitiesProblem } from "../capabilities.ts";
 import { parseCpuset } from "../cpuset.ts";
 import { parseDevice } from "../device.ts";
-import { parseGoRegExp, parseLogLevel } from "../log-options.ts";
+import { parseLogLevel } from "../log-options.ts";
 import { bool, int, int64, list, parses, type Section, text } from "../option.ts";
 import { parseSysctl } from "../sysctl.ts";
 import { parseUlimit } from "../ulimit.ts";
@@ -23,6 +24,7 @@ export const runtimeOptions = {
       run from an initial ramdisk.`,
   }),
   decryption_keys_path: text("/etc/crio/keys/", {
+    isPath: true,
     flag: "decryption-keys-path",
     reload: "live",
     notYet: "encrypted images cannot be pulled",
@@ -74,11 +76,11 @@ export const runtimeOptions = {
   selinux: bool(false, {
     flag: "selinux",
     env: ["CONTAINER_SELINUX"],
-    notYet: "nothing is labelled",
     doc: `Whether containers get SELinux labels. The default is true on hosts where SELinux is enabled; false turns
       labelling off.`,
   }),
   seccomp_profile: text("", {
+    isPath: true,
     flag: "seccomp-profile",
     env: ["CONTAINER_SECCOMP_PROFILE"],
     reload: "live",
@@ -86,6 +88,7 @@ export const runtimeOptions = {
       used when the file is missing; a file that cannot be parsed stops the start.`,
   }),
   privileged_seccomp_profile: text("", {
+    isPath: true,
     flag: "privileged-seccomp-profile",
     env: ["CONTAINER_PRIVILEGED_SECCOMP_PROFILE"],
     reload: "live",
@@ -99,6 +102,7 @@ export const runtimeOptions = {
       built-in profile, "unconfined" uses none; any other must have been loaded into the kernel.`,
   }),
   blockio_config_file: text("", {
+    isPath: true,
     flag: "blockio-config-file",
     reload: "live",
     notYet: "no pod gets a block I/O class",
@@ -111,6 +115,7 @@ export const runtimeOptions = {
     doc: "Whether blockio_config_file is read again, and its devices looked up anew, before each use.",
   }),
   irqbalance_config_file: text("/etc/sysconfig/irqbalance", {
+    isPath: true,
     flag: "irqbalance-config-file",
     notYet: "no CPU is kept from interrupts",
     doc: "Configuration of the irqbalance service, in which CPUs of containers without interrupts are banned.",
@@ -122,6 +127,7 @@ export const runtimeOptions = {
       off.`,
   }),
   rdt_config_file: text("", {
+    isPath: true,
     flag: "rdt-config-file",
     reload: "live",
     notYet: "no pod gets an RDT class",
@@ -169,7 +175,6 @@ export const runtimeOptions = {
   allowed_devices: list(["/dev/fuse", "/dev/net/tun"], {
     flag: "allowed-devices",
     env: ["CONTAINER_ALLOWED_DEVICES"],
-    notYet: "the annotation devices.crio.io gives no devices",
     doc: `Devices that pods may ask for with the annotation "devices.crio.io".`,
   }),
   additional_devices: list([], {
@@ -180,10 +185,10 @@ export const runtimeOptions = {
       "rwm", for example "/dev/sdc:/dev/xvdc:rwm".`,
   }),
   cdi_spec_dirs: list(["/etc/cdi", "/var/run/cdi"], {
+    isPath: true,
     flag: "cdi-spec-dirs",
     env: ["CONTAINER_CDI_SPEC_DIRS"],
     reload: "live",
-    notYet: "there are no CDI devices",
     doc: "Directories with Container Device Interface specifications; a later one counts more.",
   }),
   device_ownership_from_security_context: bool(false, {
@@ -192,14 +197,15 @@ export const runtimeOptions = {
       containers without root can use them.`,
   }),
   hooks_dir: list(["/usr/share/containers/oci/hooks.d"], {
+    isPath: true,
     flag: "hooks-dir",
     env: ["CONTAINER_HOOKS_DIR"],
     reload: "content",
-    notYet: "no hooks are run",
     doc: `Directories with OCI hooks (*.json), watched for changes. A file in a later directory takes the place of one with
       the same name in an earlier. Missing directories are created where possible.`,
   }),
   default_mounts_file: text("", {
+    isPath: true,
     flag: "default-mounts-file",
     env: ["CONTAINER_DEFAULT_MOUNTS_FILE"],
     doc: `File whose lines "SOURCE[:DESTINATION]" name host directories copied into every container. Empty means
@@ -227,16 +233,19 @@ export const runtimeOptions = {
     doc: "Whether container output goes to the systemd journal besides the Kubernetes log file.",
   }),
   container_exits_dir: text("/var/run/crio/exits", {
+    isPath: true,
     flag: "container-exits-dir",
     env: ["CONTAINER_EXITS_DIR"],
     doc: "Directory into which conmon writes the exit code of each container.",
   }),
   container_attach_socket_dir: text("/var/run/crio", {
+    isPath: true,
     flag: "container-attach-socket-dir",
     env: ["CONTAINER_ATTACH_SOCKET_DIR"],
     doc: "Directory of the sockets through which attach reaches a container.",
   }),
   bind_mount_prefix: text("", {
+    isPath: true,
     flag: "bind-mount-prefix",
     env: ["CONTAINER_BIND_MOUNT_PREFIX"],
     doc: "Directory put in front of the source of every bind mount, for a daemon that sees the host below a directory.",
@@ -307,7 +316,6 @@ export const runtimeOptions = {
     flag: "infra-ctr-cpuset",
     env: ["CONTAINER_INFRA_CTR_CPUSET"],
     check: parses(parseCpuset),
-    notYet: "it is for infra containers alone; the programs that the daemon starts run on all CPUs",
     doc: `CPUs for infra containers and for the programs the daemon starts, as a list such as "0-3,8". Empty sets none.`,
   }),
   shared_cpuset: text("", {
@@ -318,6 +326,7 @@ export const runtimeOptions = {
       "0-3,8".`,
   }),
   namespaces_dir: text("/var/run", {
+    isPath: true,
     flag: "namespaces-dir",
     env: ["CONTAINER_NAMESPACES_DIR"],
     doc: "Directory below which the namespaces of pods are kept, in netns, ipcns, utsns, userns and pidns.",
@@ -354,7 +363,6 @@ export const runtimeOptions = {
   hostnetwork_disable_selinux: bool(true, {
     flag: "hostnetwork-disable-selinux",
     env: ["CONTAINER_HOSTNETWORK_DISABLE_SELINUX"],
-    notYet: "nothing is labelled",
     doc: "Whether containers of pods in the host's network run without an SELinux process label.",
   }),
   disable_hostport_mapping: bool(false, {

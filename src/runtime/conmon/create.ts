@@ -5,6 +5,7 @@ import { deadline, Fault, inStep, reasonOf, untilAborted } from "../../base/inde
 import {
   adoptOrphan,
   exitStatusText,
+  onAllCpus,
   readProcess,
   type StartedProgram,
   sendSignal,
@@ -86,11 +87,12 @@ async function create(
   signal: AbortSignal | undefined,
 ): Promise<CreatedContainer> {
   using limit = deadline(handler.createTimeoutMs, `create container timeout: ${handler.path} create`, signal);
-  const conmon = startProgram(handler.monitor.path, conmonArgs(handler, options), {
+  const conmon = await startProgram(handler.monitor.path, conmonArgs(handler, options), {
     cwd: options.bundle,
     env: { ...runtimeEnv(handler), _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
     stdio: ["null", "null", "read", "socket", "socket"],
     newProcessGroup: true,
+    cpus: handler.programCpus,
   });
   const [, , stderr, sync, start] = conmon.stdio;
   if (stderr === undefined || sync === undefined || start === undefined)
@@ -110,6 +112,8 @@ async function create(
       const words = typeof message.message === "string" ? message.message.trim() : said().trim();
       throw new Fault("failed", words === "" ? "container create failed" : `container create failed: ${words}`);
     }
+    // It has its cgroup's CPUs now, but the kernel remembers those that conmon was started on.
+    if (handler.programCpus.length > 0) await onAllCpus(pid);
     return { init: await known(pid), monitor: await monitorOf(options.bundle) };
   } catch (error) {
     conmon.kill(9);

@@ -63,7 +63,7 @@ export type ExecIo =
  * session's stderr says.
  */
 export async function startExec(handler: RuntimeHandler, options: ExecOptions): Promise<ExecSession> {
-  if (options.process.terminal !== true) return startWithPipes(handler, options);
+  if (options.process.terminal !== true) return await startWithPipes(handler, options);
   const dir = await makeExecDirectory();
   try {
     await writeFile(join(dir, "process.json"), runtimeJson(options.process), { mode: 0o600 });
@@ -78,20 +78,20 @@ export async function startExec(handler: RuntimeHandler, options: ExecOptions): 
  * The runtime gives our pipes to the process and ends: nothing stands between us and the command, and a child that keeps the pipes
  * open holds up no runtime (runc copies, and waits for their end). The process becomes our child, since the daemon is a subreaper.
  */
-function startWithPipes(handler: RuntimeHandler, options: ExecOptions): ExecSession {
+async function startWithPipes(handler: RuntimeHandler, options: ExecOptions): Promise<ExecSession> {
   const { dir, processFile } = writeExecFiles(options.execDir, runtimeJson(options.process));
   const pidFile = join(dir, "pid");
   let program: StartedProgram;
   try {
     const args = [...execArgs(handler), "--detach", "--pid-file", pidFile, "--process", processFile, options.id];
     const stdio = [options.stdin ? "write" : "null", "read", "read"] as const;
-    program = startProgram(options.runtimePath ?? handler.path, args, {
+    program = await startProgram(options.runtimePath ?? handler.path, args, {
       env: runtimeEnv(handler),
       stdio,
       newSession: true,
     });
   } catch (error) {
-    void forget(dir);
+    await forget(dir);
     throw error;
   }
   const [stdin, stdout, stderr] = program.stdio;
@@ -148,7 +148,7 @@ async function endSession(program: StartedProgram, pidFile: string): Promise<voi
 async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, dir: string): Promise<ExecSession> {
   using socket = listenForConsole(join(dir, "console"));
   const pidFile = join(dir, "pid");
-  const program = startProgram(
+  const program = await startProgram(
     options.runtimePath ?? handler.path,
     [
       ...[...execArgs(handler), "--detach", "--pid-file", pidFile, "--console-socket", socket.path],

@@ -2,6 +2,8 @@ import { rfc3339FromNs } from "../../base/index.ts";
 import {
   type CommonFields,
   commonFields,
+  type DataFields,
+  dataFields,
   type IdMap,
   idMaps,
   idMapsValue,
@@ -10,7 +12,7 @@ import {
 } from "./common-fields.ts";
 import { type JsonRecord, own, recordField, textField, textsField, withValues } from "./json-records.ts";
 
-export interface StoredContainer extends CommonFields {
+export interface StoredContainer extends CommonFields, DataFields {
   /** The image it was made from; undefined for none. */
   readonly imageId: string | undefined;
   /** The layer it writes to. */
@@ -30,6 +32,7 @@ export function parseContainer(record: JsonRecord): StoredContainer {
   const flags = recordField(record, "flags");
   return {
     ...commonFields(record),
+    ...dataFields(record),
     imageId: textValue(textField(record, "image")),
     layerId: textField(record, "layer") ?? "",
     processLabel: textField(flags, "ProcessLabel") ?? "",

@@ -1,8 +1,9 @@
 import type { FaultCode } from "../../base/index.ts";
 import type { UnpackedLayer } from "./layer-unpacking.ts";
+import type { LayerVerifyingOptions, VerifiedLayer } from "./layer-verifying.ts";
 import type { LayerLimits } from "./limits.ts";
 
-/** What the main thread says to a layer worker. One job at a time; `chunk` and `end` belong to the last `unpack`. */
+/** What the main thread says to a layer worker. One job at a time; `chunks` and `end` belong to the last `unpack`. */
 export type ToWorker =
   | {
       readonly is: "unpack";
@@ -14,13 +15,21 @@ export type ToWorker =
       readonly limits: LayerLimits;
       readonly ignoreChownErrors: boolean;
     }
-  | { readonly is: "chunk"; readonly bytes: Uint8Array }
+  /** Their buffers come with them: the worker may free them. */
+  | { readonly is: "chunks"; readonly chunks: readonly Uint8Array[] }
   | { readonly is: "end" }
+  | ({
+      readonly is: "verify";
+      /** The layer's tree, by its absolute path. */
+      readonly directory: string;
+      readonly tarSplitFile: string;
+    } & Omit<LayerVerifyingOptions, "tarSplitFd">)
   | { readonly is: "remove"; readonly directory: string };
 
-/** What a layer worker answers. A job ends with `unpacked`, `removed` or `failed`, and the worker is free again. */
+/** What a layer worker answers. A job ends with `unpacked`, `verified`, `removed` or `failed`, and the worker is free again. */
 export type FromWorker =
   | { readonly is: "consumed"; readonly bytes: number }
   | { readonly is: "unpacked"; readonly layer: UnpackedLayer }
+  | { readonly is: "verified"; readonly layer: VerifiedLayer }
   | { readonly is: "removed" }
   | { readonly is: "failed"; readonly code: FaultCode; readonly message: string };

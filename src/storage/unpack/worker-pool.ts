@@ -17,7 +17,7 @@ export interface WorkerJob {
   stepAside<T>(work: Promise<T>): Promise<T>;
 }
 
-const jobEnds: ReadonlySet<FromWorker["is"]> = new Set(["unpacked", "removed", "failed"]);
+const jobEnds: ReadonlySet<FromWorker["is"]> = new Set(["unpacked", "verified", "removed", "failed"]);
 
 export interface WorkerPoolOptions {
   readonly file: URL;

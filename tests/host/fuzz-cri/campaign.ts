@@ -12,10 +12,15 @@ export interface CampaignOptions {
   readonly cri: Cri;
   readonly cases: readonly Case[];
   readonly seed: number;
+  /** How many requests are under way together. */
+  readonly atOnce: number;
   /** Called now and then with how many requests have been answered; throws when the daemon is not as it should be. */
   readonly onProgress: (sent: number, outcome: Outcome) => Promise<void>;
-  /** Called more rarely, and at the end: every pod has been removed. Throws when something is left. */
-  readonly onRest: () => Promise<void>;
+  /**
+   * Called more rarely, and at the end: every pod has been removed. Throws when something is left. `granted` are the requests that were
+   * fulfilled since the last time, spoilt as they were, as text: what paths they name nobody knows beforehand.
+   */
+  readonly onRest: (granted: readonly string[]) => Promise<void>;
   /** Told of every answer in a line. */
   readonly onAnswer?: (line: string) => void;
   /** Of all cases, only those of these numbers: to repeat what went wrong. */
@@ -46,7 +51,6 @@ const brokenWords =
   /TypeError|RangeError|ReferenceError|SyntaxError|undefined|\[object|is not a function|is not iterable|Cannot (read|convert|mix|set)|Invalid (time|array|count|string)|BigInt|Maximum call|ERR_[A-Z]+|Unexpected (token|end|non)|out of range index|EBADF|EFAULT/;
 
 const batchSize = 240;
-const atOnce = 10;
 /** 64 MiB each, here and in the daemon. */
 const largeAtOnce = 2;
 /** In batches. */
@@ -55,13 +59,20 @@ const deadlineMs = 90_000;
 const keptComplaints = 200;
 
 export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
-  const { cri, cases, only } = options;
+  const { cri, cases, only, atOnce } = options;
   const codes = new Map<string, Map<string, number>>();
   const complaints: string[] = [];
   const world = new World(cri);
   const outcome: Outcome = { codes, complaints };
   const numbered = cases.map((each, index) => ({ each, index })).filter(({ index }) => only?.has(index) ?? true);
+  let granted: string[] = [];
+  const rest = async () => {
+    await world.clear();
+    await options.onRest(granted);
+    granted = [];
+  };
   const judge = (done: Answered) => {
+    if (done.granted !== undefined) granted.push(done.granted);
     const ofRpc = codes.get(done.rpc) ?? new Map<string, number>();
     codes.set(done.rpc, ofRpc);
     const name = status[done.code] ?? String(done.code);
@@ -86,13 +97,11 @@ export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
     ]);
     const sent = at + batch.length;
     if ((sent / batchSize) % restEvery === 0) {
-      await world.clear();
-      await options.onRest();
+      await rest();
     }
     await options.onProgress(sent, outcome);
   }
-  await world.clear();
-  await options.onRest();
+  await rest();
   await options.onProgress(numbered.length, outcome);
   return outcome;
 }
@@ -106,6 +115,8 @@ interface Answered {
   readonly rpc: string;
   readonly code: number;
   readonly complaint?: string;
+  /** The bytes of a request that was fulfilled. */
+  readonly granted?: string;
 }
 
 async function sendCase(
@@ -134,7 +145,10 @@ async function sendCase(
     if (failed !== undefined)
       return { rpc: each.rpc.name, code: answer.code, complaint: `${index} ${caseName(each)}: ${failed}` };
   }
-  if (wrong === undefined) return { rpc: each.rpc.name, code: answer.code };
+  if (wrong === undefined) {
+    const granted = answer.code === status.OK ? { granted: Buffer.from(bytes).toString("latin1") } : {};
+    return { rpc: each.rpc.name, code: answer.code, ...granted };
+  }
   const said = `${status[answer.code]}: ${JSON.stringify(answer.details.slice(0, 300))}`;
   return { rpc: each.rpc.name, code: answer.code, complaint: `${index} ${caseName(each)}: ${wrong}: ${said}` };
 }
