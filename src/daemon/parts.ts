@@ -39,7 +39,11 @@ export async function compose(
     repairsStore,
     metrics,
     log,
-  }: { readonly repairsStore: boolean; readonly metrics: Metrics | undefined; readonly log: Logger },
+  }: {
+    readonly repairsStore: boolean;
+    readonly metrics: Metrics | undefined;
+    readonly log: Logger;
+  },
 ): Promise<Parts> {
   const driver = cgroupDriver(config);
   const systemd = driver === "systemd" ? createSystemd() : undefined;

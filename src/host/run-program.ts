@@ -156,7 +156,7 @@ async function startUnlessBusy(path: string, args: readonly string[], options: R
   const { env, cwd, input, cpus = [] } = options;
   const stdio = [input === undefined ? "null" : "write", "read", "read"] as const;
   const next = { atMs: performance.now() + options.timeoutMs, what: "is killed" };
-  const plan = { stdio, newSession: true, next, cpus, ...(env && { env }), ...(cwd === undefined ? {} : { cwd }) };
+  const plan = { stdio, newSession: true, cpus, next, ...(env && { env }), ...(cwd === undefined ? {} : { cwd }) };
   for (const waitMs of busyRetriesMs) {
     try {
       return await start(path, args, plan);

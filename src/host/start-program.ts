@@ -22,10 +22,10 @@ export interface StartOptions {
   readonly newProcessGroup?: boolean;
   /** A session of its own, and with it a group. */
   readonly newSession?: boolean;
-  /** What becomes of it if it does not end, for those who ask what is waited for. */
-  readonly next?: Next;
   /** The CPUs that it and what it starts may run on, as taskset(1) has it. None or absent: those that we may. */
   readonly cpus?: readonly number[];
+  /** What becomes of it if it does not end, for those who ask what is waited for. */
+  readonly next?: Next;
 }
 
 export interface StartedProgram {

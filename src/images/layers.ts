@@ -1,6 +1,6 @@
 import { Fault, inStep, isFault, type Logger, Places, reasonOf, withStep } from "../base/index.ts";
 import { type Descriptor, type Digest, digestAlgorithm } from "../oci/index.ts";
-import type { RegistryClient, RegistrySource } from "../registry/index.ts";
+import { type RegistryClient, type RegistrySource, registryFailureOf } from "../registry/index.ts";
 import type { StagedLayer, Store } from "../storage/index.ts";
 
 /** Layers that one pull fetches at once. Pulls do not wait for each other: the registry of one of them may have stopped talking. */
@@ -92,8 +92,7 @@ export class LayerFlights {
     for (const { id } of plans) this.#wanted.set(id, (this.#wanted.get(id) ?? 0) + 1);
     try {
       await Promise.all(this.#removals);
-      await this.#fetchEach(plans, options);
-      const recorded = await record();
+      const recorded = await this.#fetchAndRecord(plans, options, record);
       for (const { id } of plans) this.#unclaimed.delete(id);
       return recorded;
     } finally {
@@ -143,6 +142,23 @@ export class LayerFlights {
       if (removed.length > 0) this.#log.debug("layers of a failed pull removed", { layers: removed });
     } catch (error) {
       this.#log.warn("layers of a failed pull stay in the store", { layers: left, why: reasonOf(error) });
+    }
+  }
+
+  /** Once more when another program, such as podman, has removed a layer that was found in the store: it is fetched then. */
+  async #fetchAndRecord<T>(plans: readonly LayerPlan[], options: FetchOptions, record: () => Promise<T>): Promise<T> {
+    for (let triesLeft = 2; ; triesLeft--) {
+      try {
+        await this.#fetchEach(plans, options);
+        return await record();
+      } catch (error) {
+        const isOfStore = isFault(error, "not-found") && registryFailureOf(error) === undefined;
+        if (!isOfStore || triesLeft === 0) throw error;
+        options.signal.throwIfAborted();
+        this.#log.warn("a layer was removed from the store while its image was pulled; it is fetched", {
+          why: reasonOf(error),
+        });
+      }
     }
   }
 
