@@ -1,7 +1,8 @@
 import type { Logger, Operations } from "../base/index.ts";
 import { type Config, tlsCipherSuites, version } from "../config/index.ts";
 import type { TlsOptions } from "../host/index.ts";
-import { Metrics, MetricsServer, Tracing } from "../observe/index.ts";
+import type { PullView } from "../images/index.ts";
+import { Metrics, MetricsServer, type PullProgressReading, Tracing } from "../observe/index.ts";
 import type { Parts } from "./parts.ts";
 
 /** The metrics of `[crio.metrics]`; undefined when they are off. `parts` is asked when somebody reads them. */
@@ -14,7 +15,13 @@ export async function composeMetrics(
     collectors: metrics.metricsCollectors,
     operations,
     defaultRuntime: () => parts().live.handlers.defaultName,
-    pulls: () => [],
+    pulls: () => parts().images.underway.list().flatMap(readingsOf),
+  });
+}
+
+function readingsOf({ image, layers }: PullView): readonly PullProgressReading[] {
+  return layers.map(({ digest, doneBytes, totalBytes }) => {
+    return { image, layer: digest, receivedBytes: doneBytes, sizeBytes: totalBytes };
   });
 }
 
