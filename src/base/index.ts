@@ -8,4 +8,21 @@ export { localTimestamp } from "./local-timestamp.ts";
 export { createLogger, isLogged, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export { Places } from "./places.ts";
 export { deadline, untilAborted } from "./signal.ts";
+export {
+  asPartOf,
+  beginStep,
+  currentStep,
+  type Holder,
+  inStep,
+  type Next,
+  Operation,
+  type OperationOptions,
+  Operations,
+  randomHex,
+  Step,
+  type StepOptions,
+  type TraceParent,
+  type WaitsFor,
+  within,
+} from "./steps.ts";
 export { Undo } from "./undo.ts";

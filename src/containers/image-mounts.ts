@@ -61,7 +61,7 @@ const maxHeldBytes = 1 << 20;
 export class ImageMounts implements ImageUsers {
   readonly #deps: ImageMountsDeps;
   /** By image: it is not removed while it is being mounted. */
-  readonly #locks = new KeyedLock<string>();
+  readonly #locks = new KeyedLock<string>("image");
   /** Images of the containers that this daemon has made, by container: their records come later. */
   readonly #held = new Map<string, Set<string>>();
 

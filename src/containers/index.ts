@@ -22,6 +22,7 @@ export { caughtUp, type Loaded, loadContainer } from "./load.ts";
 export { checkedLogDirectory } from "./log-path.ts";
 export { NanoCores } from "./nano-cores.ts";
 export { endOf, noteExit } from "./note-exit.ts";
+export { pauseContainer, unpauseContainer } from "./pause.ts";
 export { monitorPlacer } from "./place-monitor.ts";
 export { countProcesses, type ProcessCounts, readOpenFilesLimit } from "./process-counts.ts";
 export { refreshContainer } from "./refresh.ts";

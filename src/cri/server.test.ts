@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
-import { Fault, silentLogger } from "../base/index.ts";
+import { Fault, Operations, silentLogger } from "../base/index.ts";
 import { ImageServiceDefinition, RuntimeServiceDefinition, VersionRequest, VersionResponse } from "./generated/api.ts";
 import { CriServer, type CriServerOptions } from "./server.ts";
 import { RpcFault } from "./status.ts";
@@ -24,6 +24,7 @@ async function serve(options: Partial<CriServerOptions> = {}) {
     image: {},
     http: (_request, response) => void response.end("hello"),
     log: silentLogger,
+    operations: new Operations(),
     ...options,
   });
   try {

@@ -1,9 +1,11 @@
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
-import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
+import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { type ConnectionInjector, Server, ServerCredentials } from "@grpc/grpc-js";
-import { errnoOf, Fault, type Logger } from "../base/index.ts";
+import type { Logger, Operations } from "../base/index.ts";
+import { clearStaleSocket } from "../host/index.ts";
+import type { TraceSource } from "../observe/index.ts";
 import { ImageServiceDefinition, RuntimeServiceDefinition } from "./generated/api.ts";
 import { bindService, type CallReport, type Handlers } from "./service.ts";
 
@@ -17,6 +19,8 @@ export interface CriServerOptions {
   /** Answers HTTP/1 requests on the same socket. */
   readonly http: RequestListener;
   readonly log: Logger;
+  readonly operations: Operations;
+  readonly traceOf?: TraceSource;
   readonly onCall?: (report: CallReport) => void;
 }
 
@@ -43,7 +47,8 @@ export class CriServer {
       "grpc.max_send_message_length": options.maxSendBytes,
       "grpc.max_receive_message_length": options.maxReceiveBytes,
     });
-    const service = { log: options.log, ...(options.onCall === undefined ? {} : { onCall: options.onCall }) };
+    const { log, operations, traceOf, onCall } = options;
+    const service = { log, operations, ...(traceOf && { traceOf }), ...(onCall && { onCall }) };
     const runtime = bindService(RuntimeServiceDefinition, options.runtime, service);
     this.#grpc.addService(runtime.definition, runtime.implementation);
     const image = bindService(ImageServiceDefinition, options.image, service);
@@ -117,29 +122,4 @@ export class CriServer {
       else this.#http.emit("connection", socket);
     });
   }
-}
-
-/** Whether somebody answers on the socket at this path; a file that is none is in nobody's use. */
-export async function isServed(path: string): Promise<boolean> {
-  return await new Promise<boolean>((resolve, reject) => {
-    const probe = connect(path);
-    probe.once("connect", () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once("error", (error) => {
-      if (["ENOENT", "ENOTDIR", "ECONNREFUSED", "ENOTSOCK"].includes(errnoOf(error) ?? "")) resolve(false);
-      else reject(error);
-    });
-  });
-}
-
-async function clearStaleSocket(path: string): Promise<void> {
-  if (await isServed(path)) {
-    throw new Fault(
-      "exists",
-      `already existing connection on ${path}: another daemon serves this socket; stop it first`,
-    );
-  }
-  await rm(path, { force: true });
 }

@@ -10,7 +10,8 @@ import {
   status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { type Logger, reasonOf } from "../base/index.ts";
+import { asPartOf, codeOf, Fault, type Logger, type Operation, type Operations, reasonOf } from "../base/index.ts";
+import { type TraceSource, waitsText } from "../observe/index.ts";
 import { type Call, endedEarly } from "./call.ts";
 import { shownMessage } from "./shown-message.ts";
 import { RpcFault, serviceErrorOf } from "./status.ts";
@@ -62,6 +63,10 @@ export interface CallReport {
 
 export interface ServiceOptions {
   readonly log: Logger;
+  /** Every call is one of these while it lasts. */
+  readonly operations: Operations;
+  /** Which trace a call belongs to; none when there are no traces. */
+  readonly traceOf?: TraceSource;
   readonly onCall?: (report: CallReport) => void;
 }
 
@@ -122,19 +127,18 @@ function unaryHandler(
   options: ServiceOptions,
 ): handleUnaryCall<Decoded, unknown> {
   return (grpcCall, callback) => {
-    const { call, finish } = begin(path, grpcCall, options);
-    Promise.resolve()
-      .then(() => requireHandler(path, handler)(messageOf(grpcCall.request), call))
-      .then(
-        (response) => {
-          finish(undefined);
-          callback(null, response);
-        },
-        (error: unknown) => {
-          finish(error);
-          callback(serviceErrorOf(error, call.signal));
-        },
-      );
+    const { call, operation, finish, explained } = begin(path, grpcCall, options);
+    const answer = async () => await requireHandler(path, handler)(messageOf(grpcCall.request), call);
+    asPartOf(operation, answer).then(
+      (response) => {
+        finish(undefined);
+        callback(null, response);
+      },
+      (error: unknown) => {
+        finish(error);
+        callback(serviceErrorOf(explained(error), call.signal));
+      },
+    );
   };
 }
 
@@ -144,8 +148,9 @@ function streamingHandler(
   options: ServiceOptions,
 ): handleServerStreamingCall<Decoded, unknown> {
   return (stream) => {
-    const { call, finish } = begin(path, stream, options);
-    pump(stream, () => requireHandler(path, handler)(messageOf(stream.request), call)).then(
+    const { call, operation, finish } = begin(path, stream, options);
+    const answer = () => pump(stream, () => requireHandler(path, handler)(messageOf(stream.request), call));
+    asPartOf(operation, answer).then(
       () => {
         finish(undefined);
         stream.end();
@@ -182,22 +187,64 @@ function requireHandler<H>(path: string, handler: H | undefined): H {
 
 type GrpcCall = (ServerUnaryCall<Decoded, unknown> | ServerWritableStream<Decoded, unknown>) & { metadata: Metadata };
 
-function begin(path: string, grpcCall: GrpcCall, { log, onCall }: ServiceOptions) {
+function begin(path: string, grpcCall: GrpcCall, { log, operations, traceOf, onCall }: ServiceOptions) {
   const startMs = performance.now();
   const deadlineMs = deadlineOf(grpcCall.getDeadline());
   const controller = new AbortController();
   const onCancelled: (event: "cancelled", listener: () => void) => unknown = grpcCall.on.bind(grpcCall);
-  onCancelled("cancelled", () => controller.abort(endedEarly(deadlineMs)));
-  const bound = log.with({ id: randomUUID(), name: path });
+  const id = randomUUID();
+  const bound = log.with({ id, name: path });
   const rpc = path.slice(path.lastIndexOf("/") + 1);
   const { request } = grpcCall;
+  const operation = operations.begin(rpc, {
+    id,
+    ...(request.is === "message" ? { about: subjectsOf(request.message) } : {}),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(traceOf === undefined ? {} : { trace: traceOf((name) => headerOf(grpcCall.metadata, name)) }),
+  });
+  let waits = "";
+  onCancelled("cancelled", () => {
+    waits = waitsText(operation); // now: what is awaited ends with the signal
+    if (waits !== "") bound.warn("the client has left before its request was done", { waits });
+    controller.abort(endedEarly(deadlineMs));
+  });
   if (request.is === "message") bound.debug("request", { message: shownMessage(request.message) });
   const finish = (error: unknown) => {
     onCall?.({ rpc, elapsedMs: performance.now() - startMs, failed: error !== undefined });
     if (error !== undefined) bound.debug("request failed", { error: reasonOf(error) });
+    operation.end(error);
   };
-  return { call: { signal: controller.signal, deadlineMs, log: bound } satisfies Call, finish };
+  /** The error of a client that has left, with what its request was waiting for. */
+  const explained = (error: unknown) => (waits === "" ? error : withWaits(error, waits));
+  const call: Call = { signal: controller.signal, deadlineMs, log: bound };
+  return { call, operation, finish, explained } satisfies { operation: Operation } & Record<string, unknown>;
 }
+
+function withWaits(error: unknown, waits: string): unknown {
+  const text = `${reasonOf(error)} (${waits})`;
+  if (error instanceof RpcFault) return new RpcFault(error.status, text, { cause: error });
+  return new Fault(codeOf(error), text, { cause: error });
+}
+
+function headerOf(metadata: Metadata, name: string): string | undefined {
+  const [value] = metadata.get(name);
+  return typeof value === "string" ? value : undefined;
+}
+
+const subjectFields: readonly string[] = ["podSandboxId", "containerId"];
+
+/** The ids and the image that a request names, as far as they are of a length that ids and names have. */
+function subjectsOf(message: unknown): readonly string[] {
+  if (typeof message !== "object" || message === null) return [];
+  const fields: Readonly<Record<string, unknown>> = { ...message };
+  const { image } = fields;
+  const name = typeof image === "object" && image !== null && "image" in image ? image.image : undefined;
+  return [...subjectFields.map((field) => fields[field]), name].filter(
+    (value): value is string => typeof value === "string" && value !== "" && value.length <= longestSubject,
+  );
+}
+
+const longestSubject = 512;
 
 function deadlineOf(deadline: Date | number): number | undefined {
   const ms = deadline instanceof Date ? deadline.getTime() : deadline;

@@ -1,4 +1,4 @@
-import { Flight, reasonOf } from "../base/index.ts";
+import { Flight, type Operations, reasonOf } from "../base/index.ts";
 import { noteExit } from "../containers/index.ts";
 import { isSameProcess, reapUnknownChildren } from "../host/index.ts";
 import { noteInfraExit, type PodDeps } from "../pods/index.ts";
@@ -14,6 +14,7 @@ const reapDelayMs = 100;
  */
 export class ExitMonitor {
   readonly #deps: PodDeps;
+  readonly #operations: Operations;
   readonly #watch: ExitWatch;
   readonly #timer: NodeJS.Timeout;
   readonly #notes = new Flight<string, void>();
@@ -23,8 +24,9 @@ export class ExitMonitor {
     this.#reapTimer ??= setTimeout(() => void this.#reap(), reapDelayMs);
   };
 
-  constructor(deps: PodDeps) {
+  constructor(deps: PodDeps, operations: Operations) {
     this.#deps = deps;
+    this.#operations = operations;
     this.#watch = new ExitWatch(deps.options.exitsDir);
     this.#timer = setInterval(() => void this.#probeUnlessBusy(), probeMs);
     this.#timer.unref();
@@ -45,7 +47,8 @@ export class ExitMonitor {
 
   /** In the background, and once per container at a time: one that is stuck holds up nobody else. */
   #note(id: string): void {
-    void this.#notes.join(id, () => this.#noteNow(id));
+    const note = () => this.#noteNow(id);
+    void this.#notes.join(id, () => this.#operations.run("noting the end of a container", { id, about: [id] }, note));
   }
 
   async #noteNow(id: string): Promise<void> {

@@ -1,8 +1,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import type { Logger } from "../base/index.ts";
 import { type Config, version } from "../config/index.ts";
-import { type ImageDeps, type ImageUsers, LayerFlights, PullsUnderway, pinnedBy, SharedWork } from "../images/index.ts";
+import { type ImageDeps, LayerFlights, PullsUnderway, pinnedBy, SharedWork } from "../images/index.ts";
 import { hostPlatform } from "../oci/index.ts";
 import {
   authFileSearchPath,
@@ -15,7 +14,6 @@ import {
   type RegistriesConfig,
   type ShortNameMode,
 } from "../registry/index.ts";
-import type { ArtifactStore, Store } from "../storage/index.ts";
 import type { Live } from "./live.ts";
 
 /** Where the containers/* libraries look for certificates, the first directory with one for the registry counts. */
@@ -24,9 +22,9 @@ const certsDirs = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 /** What the operations on images work with, from the configuration and the containers/* files of this node. */
 export function composeImages(
   live: Pick<Live, "current">,
-  parts: { readonly store: Store; readonly artifacts: ArtifactStore; readonly users: ImageUsers; readonly log: Logger },
+  parts: Pick<ImageDeps, "store" | "artifacts" | "users" | "news" | "log">,
 ): ImageDeps {
-  const { store, artifacts, users, log } = parts;
+  const { store, artifacts, users, news, log } = parts;
   const registries = () => live.current.registries;
   const { globalAuthFile, shortNameMode, pullProgressTimeoutMs } = live.current.config.image;
   const credentials = createCredentialSource({
@@ -66,6 +64,7 @@ export function composeImages(
     },
     pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),
     users,
+    ...(news && { news }),
     log,
   };
 }

@@ -6,6 +6,7 @@ import { CdiDevices, HookDirectories, ImageMounts, removeContainer, SeLinux, Sto
 import { createSystemd, findProgram, NamespaceWorker, Relabeller, runProgram } from "../host/index.ts";
 import { type ImageDeps, removeUsedAuth } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
+import type { Metrics } from "../observe/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
 import { loadSeLinuxPolicy } from "../security/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
@@ -35,7 +36,15 @@ const leastExecStarts = 4;
  */
 export async function compose(
   config: Config,
-  { repairsStore, log }: { readonly repairsStore: boolean; readonly log: Logger },
+  {
+    repairsStore,
+    metrics,
+    log,
+  }: {
+    readonly repairsStore: boolean;
+    readonly metrics: Metrics | undefined;
+    readonly log: Logger;
+  },
 ): Promise<Parts> {
   const driver = cgroupDriver(config);
   const systemd = driver === "systemd" ? createSystemd() : undefined;
@@ -57,7 +66,8 @@ export async function compose(
   const containerTable = new Containers();
   const imageMounts = new ImageMounts({ store, containers: containerTable, log });
   await removeUsedAuth(config.image.namespacedAuthDir);
-  const images = composeImages(live, { store, artifacts, users: imageMounts, log });
+  const news = metrics && { news: metrics };
+  const images = composeImages(live, { store, artifacts, users: imageMounts, log, ...news });
   const networks = createPodNetworks({
     confDir: config.network.networkDir,
     pluginDirs: config.network.pluginDirs,
@@ -72,11 +82,13 @@ export async function compose(
   await makePinDirectories(config.runtime.namespacesDir);
   const namespaces = await NamespaceWorker.start();
   const events = new Events((event) => {
+    metrics?.eventDropped();
     log.error(`GenerateCRIEvent: failed to generate event ${event.type} for container ${event.containerId}`);
   });
   const creations: Creations = new Creations({
     what: "container",
     log,
+    onStalled: (stage) => metrics?.stalled(stage),
     discard: async (id) => {
       const container = pods.containers.get(id);
       if (container !== undefined) await removeContainer(pods, container, { timeoutMs: discardTimeoutMs });
@@ -85,6 +97,7 @@ export async function compose(
   const podCreations: Creations = new Creations({
     what: "sandbox",
     log,
+    onStalled: (stage) => metrics?.stalled(stage),
     discard: async (id) => {
       const pod = pods.pods.get(id);
       if (pod !== undefined) await removePod(pods, pod, { timeoutMs: discardTimeoutMs });
@@ -121,10 +134,10 @@ export async function compose(
     names: new Names(),
     creations,
     podCreations,
-    podStops: new Flight(),
+    podStops: new Flight("stopping pod"),
     events,
-    podLocks: new KeyedLock(),
-    containerLocks: new KeyedLock(),
+    podLocks: new KeyedLock("pod"),
+    containerLocks: new KeyedLock("container"),
     stopping: new Stopping(log),
     execStarts: new Places(Math.max(leastExecStarts, availableParallelism())),
     store,

@@ -1,9 +1,8 @@
 import { createServer } from "node:net";
 import { errnoOf, Fault, reasonOf, silentLogger } from "../base/index.ts";
 import { type Config, type Problem, type Source, withSource } from "../config/index.ts";
-import { isServed } from "../cri/index.ts";
+import { isServed, loadTls } from "../host/index.ts";
 import { checkDriver } from "../storage/index.ts";
-import { loadTls } from "../streaming/index.ts";
 import { storeOptions } from "./node-store.ts";
 import { resolvePort, tlsOptions } from "./streaming.ts";
 

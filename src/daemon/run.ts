@@ -1,22 +1,26 @@
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { type Logger, reasonOf } from "../base/index.ts";
+import { type Logger, Operations, reasonOf } from "../base/index.ts";
 import type { Config, VersionInfo } from "../config/index.ts";
-import { type CriDeps, CriServer, imageHandlers, runtimeHandlers } from "../cri/index.ts";
+import { type CriDeps, CriServer, imageHandlers, runtimeHandlers, statusOverSocket } from "../cri/index.ts";
 import { becomeSubreaper } from "../host/index.ts";
+import { countContainerEnds, inspectEndpoints } from "../observe/index.ts";
 import { loadAll, type PodDeps } from "../pods/index.ts";
 import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { execDirectory } from "./container-options.ts";
 import { answerDebugSignals } from "./debug-signals.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
 import { registriesFiles } from "./images.ts";
-import { compose, stopParts } from "./parts.ts";
+import { composeInspection } from "./inspection.ts";
+import { compose, type Parts, stopParts } from "./parts.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
 import { repairStore } from "./repair-store.ts";
 import { tellServiceManager } from "./service-manager.ts";
 import { noteStart, noteStop, readLastEnd, shutdownFiles } from "./shutdown-files.ts";
 import { composeStreaming } from "./streaming.ts";
+import { composeMetrics, composeMetricsServer, composeTracing } from "./telemetry.ts";
 import { watchRegistries } from "./watch-registries.ts";
+import { startWatchdog } from "./watchdog.ts";
 import { wipeStale } from "./wipe-stale.ts";
 
 export interface DaemonOptions {
@@ -48,9 +52,11 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
   const lastEnd = await readLastEnd(files);
   if (lastEnd.isUnclean) log.warn("the last daemon ended without having put everything away");
   const repairsStore = lastEnd.isUnclean && config.crio.internalRepair;
-  const parts = await compose(config, { repairsStore, log });
+  const operations = new Operations();
+  const metrics = await composeMetrics(config, { operations, parts: () => parts });
+  const parts: Parts = await compose(config, { repairsStore, metrics, log });
   const { pods } = parts;
-  const monitor = new ExitMonitor(pods);
+  const monitor = new ExitMonitor(pods, operations);
   const streaming = await composeStreaming(config, pods, log);
   const cri: CriDeps = {
     pods,
@@ -59,17 +65,22 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     runtimeVersion: version.version,
     runtimeConfig: () => parts.live.current.config.runtime,
   };
+  const tracing = composeTracing(config, operations, log);
+  const inspection = composeInspection(parts, operations, log);
   const server = new CriServer({
     path: config.api.listen,
     maxSendBytes: config.api.grpcMaxSendMsgSize,
     maxReceiveBytes: config.api.grpcMaxRecvMsgSize,
     runtime: runtimeHandlers(cri),
     image: imageHandlers(cri),
-    http: (_request, response) => {
-      response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
-    },
+    http: inspectEndpoints(inspection),
+    operations,
+    ...(tracing && { traceOf: tracing.traceOf }),
+    ...(metrics && { onCall: (report) => metrics.called(report) }),
     log,
   });
+  const metricsServer = metrics && composeMetricsServer(config, metrics, log);
+  const ending = new AbortController();
   try {
     await prepareDirectories(config);
     for (const parent of [tmpdir(), execDirectory(config.runtime.containerExitsDir)]) {
@@ -92,10 +103,17 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     await noteStart(files);
     const watching = monitor.run();
     await streaming.start();
+    await metricsServer?.start();
+    if (metrics !== undefined) void countContainerEnds(pods, metrics, ending.signal);
     await server.start();
     log.info("serving CRI", { socket: config.api.listen });
     tellServiceManager("READY=1", log);
     {
+      using _watchdog = startWatchdog({
+        env: process.env,
+        check: (patience) => statusOverSocket(config.api.listen, patience),
+        log,
+      });
       await using _reloads = reloadOnHangup(parts.live, reload, log);
       await using _registries = config.image.autoReloadRegistries
         ? watchRegistries({
@@ -109,12 +127,14 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     tellServiceManager("STOPPING=1", log);
     log.info("stopping; containers go on");
     parts.images.layers.keepArrived();
-    await Promise.all([server.stop(), streaming.stop()]);
+    await Promise.all([server.stop(), streaming.stop(), metricsServer?.stop()]);
     monitor.stop();
     await watching;
   } finally {
+    ending.abort();
     monitor.stop();
     await stopParts(parts, log);
+    await tracing?.stop();
   }
   await noteStop(files, config.crio.root, log);
 }

@@ -1,8 +1,8 @@
 import { Fault, type Logger } from "../base/index.ts";
 import { type Config, parseDurationMs, tlsCipherSuites } from "../config/index.ts";
-import { readBounded } from "../host/index.ts";
+import { readBounded, type TlsOptions } from "../host/index.ts";
 import type { PodDeps } from "../pods/index.ts";
-import { createStreamingServer, type StreamingServer, type TlsOptions } from "../streaming/index.ts";
+import { createStreamingServer, type StreamingServer } from "../streaming/index.ts";
 import { streamingBackend } from "./streaming-backend.ts";
 
 /** The streaming server of `[crio.api]`. */
@@ -39,6 +39,7 @@ export async function resolvePort(text: string): Promise<number> {
 export function tlsOptions(api: Config["api"]): TlsOptions | undefined {
   if (!api.streamEnableTls) return undefined;
   return {
+    what: "the streaming server",
     certificateFile: api.streamTlsCert,
     keyFile: api.streamTlsKey,
     ...(api.streamTlsCa === "" ? {} : { clientCaFile: api.streamTlsCa }),

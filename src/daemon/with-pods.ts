@@ -10,7 +10,7 @@ import { compose, stopParts } from "./parts.ts";
  */
 export async function withPods(config: Config, log: Logger, work: (pods: PodDeps) => Promise<void>): Promise<void> {
   try {
-    const parts = await compose(config, { repairsStore: false, log });
+    const parts = await compose(config, { repairsStore: false, metrics: undefined, log });
     try {
       await parts.networks.start();
       await loadAll(parts.pods);

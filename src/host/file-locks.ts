@@ -1,7 +1,17 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { codeOf, deadline, errnoOf, Fault, reasonOf } from "../base/index.ts";
+import {
+  codeOf,
+  currentStep,
+  deadline,
+  errnoOf,
+  Fault,
+  type Holder,
+  inStep,
+  reasonOf,
+  type Step,
+} from "../base/index.ts";
 import { libc } from "./libc.ts";
 import { readProcess } from "./processes.ts";
 import { ReadWriteQueue } from "./read-write-queue.ts";
@@ -38,6 +48,13 @@ interface OpenLockFile {
   holders: number;
 }
 
+interface Wait {
+  readonly mode: LockMode;
+  readonly signal: AbortSignal;
+  /** On the clock of `performance.now()`. */
+  readonly endsMs: number;
+}
+
 /**
  * POSIX record locks on whole files, as containers/storage takes them, together with the lock between holders inside
  * this process, which the kernel does not see. One object for the whole process: see `lockFile`.
@@ -45,12 +62,15 @@ interface OpenLockFile {
 export class FileLocks {
   readonly #queues = new Map<string, ReadWriteQueue>();
   readonly #open = new Map<string, OpenLockFile>();
+  readonly #holders = new Map<string, Step>();
 
   /** See `lockFile`. */
   async lock(path: string, mode: LockMode, options: FileLockOptions): Promise<FileLock> {
     const key = resolve(path);
+    const endsMs = performance.now() + options.timeoutMs;
     using patience = deadline(options.timeoutMs, `locking ${key}`, options.signal);
-    const leave = await this.#enter(key, mode, patience).catch((error) => {
+    const wait = { endsMs, mode, signal: patience };
+    const leave = await this.#enter(key, wait).catch((error) => {
       throw lockFault(key, mode, options, {
         error,
         late: patience.aborted,
@@ -58,7 +78,7 @@ export class FileLocks {
       });
     });
     try {
-      return await this.#lockBetweenProcesses(key, mode, patience, leave);
+      return await this.#lockBetweenProcesses(key, wait, leave);
     } catch (error) {
       const holder = await this.#holderText(key, mode);
       this.#close(key);
@@ -67,15 +87,19 @@ export class FileLocks {
     }
   }
 
-  async #enter(key: string, mode: LockMode, signal: AbortSignal): Promise<() => void> {
+  async #enter(key: string, { mode, signal, endsMs }: Wait): Promise<() => void> {
     const queue = this.#queues.get(key) ?? new ReadWriteQueue();
     this.#queues.set(key, queue);
     const drop = () => {
       if (queue.isIdle && this.#queues.get(key) === queue) this.#queues.delete(key);
     };
     try {
-      const leave = await queue.enter(mode, signal);
+      const enter = () => queue.enter(mode, signal);
+      const leave = await (queue.isIdle ? enter() : inStep(`waiting for ${key}`, enter, this.#waitOn(key, endsMs)));
+      const holder = currentStep();
+      if (holder !== undefined) this.#holders.set(key, holder);
       return () => {
+        if (this.#holders.get(key) === holder) this.#holders.delete(key);
         leave();
         drop();
       };
@@ -85,12 +109,14 @@ export class FileLocks {
     }
   }
 
-  async #lockBetweenProcesses(key: string, mode: LockMode, signal: AbortSignal, leave: () => void): Promise<FileLock> {
+  async #lockBetweenProcesses(key: string, wait: Wait, leave: () => void): Promise<FileLock> {
+    const { mode } = wait;
     const file = this.#open.get(key) ?? { fd: openLockFile(key, mode), holders: 0 };
     this.#open.set(key, file);
     file.holders += 1;
-    for (let waitMs = firstWaitMs; !tryLock(file.fd, mode); waitMs = Math.min(waitMs * 2, longestWaitMs)) {
-      await delay(waitMs, undefined, { signal });
+    if (!tryLock(file.fd, mode)) {
+      const step = { waitsFor: this.#blockedBy(key, file.fd, mode), next: () => givesUp(wait.endsMs) };
+      await inStep(`waiting for ${key}`, () => untilLocked(file.fd, wait), step);
     }
     let held = true;
     const release = () => {
@@ -100,6 +126,23 @@ export class FileLocks {
       leave();
     };
     return { fd: file.fd, release, [Symbol.dispose]: release };
+  }
+
+  /** For a wait on somebody in this process. */
+  #waitOn(key: string, endsMs: number) {
+    const holder = (): Holder => {
+      const step = this.#holders.get(key);
+      return step === undefined ? { is: "unknown" } : { is: "step", step };
+    };
+    return { waitsFor: { is: "lock", what: key, holder }, next: () => givesUp(endsMs) } as const;
+  }
+
+  #blockedBy(key: string, fd: number, mode: LockMode) {
+    const holder = (): Holder => {
+      const pid = this.#open.get(key)?.fd === fd ? blockingProcess(fd, mode) : undefined;
+      return pid === undefined ? { is: "unknown" } : { is: "process", pid };
+    };
+    return { is: "lock", what: key, holder } as const;
   }
 
   /** One holder less. The last one closes the file, and with that the kernel drops the lock. */
@@ -146,6 +189,16 @@ function openLockFile(path: string, mode: LockMode): number {
     if (mode !== "read" || errnoOf(error) !== "EROFS") throw error;
     return openSync(path, constants.O_RDONLY);
   }
+}
+
+async function untilLocked(fd: number, { mode, signal }: Wait): Promise<void> {
+  for (let waitMs = firstWaitMs; !tryLock(fd, mode); waitMs = Math.min(waitMs * 2, longestWaitMs)) {
+    await delay(waitMs, undefined, { signal });
+  }
+}
+
+function givesUp(atMs: number) {
+  return { atMs, what: "is given up" };
 }
 
 function tryLock(fd: number, mode: LockMode): boolean {

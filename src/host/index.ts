@@ -66,6 +66,7 @@ export {
 export { adoptOrphan, becomeSubreaper, reapUnknownChildren } from "./reaper.ts";
 export { Relabeller, seLinuxLabelOf } from "./relabel.ts";
 export { type ProgramResult, type RunOptions, runProgram, runProgramOk } from "./run-program.ts";
+export { type SelfSigned, selfSignedCertificate } from "./self-signed.ts";
 export {
   type CallOptions as SerialCallOptions,
   SerialWorker,
@@ -73,6 +74,7 @@ export {
   type WorkerAnswer,
 } from "./serial-worker.ts";
 export { notifyServiceManager } from "./service-notify.ts";
+export { clearStaleSocket, isServed } from "./stale-socket.ts";
 export { type StartedProgram, type StartOptions, type StdioPlan, startProgram } from "./start-program.ts";
 export { syncFilesystem } from "./sync-filesystem.ts";
 export {
@@ -98,5 +100,6 @@ export {
 } from "./syscalls.ts";
 export { SystemCallError } from "./system-call-error.ts";
 export { resizeTerminal, type Terminal, type TerminalSize, terminalOf } from "./terminal.ts";
+export { loadTls, type TlsOptions, watchTls } from "./tls-files.ts";
 export { workerFile } from "./worker-file.ts";
 export { serveRequests } from "./worker-port.ts";

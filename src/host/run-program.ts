@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as nextRound } from "node:timers/prom
 import { codeOf, errnoOf, Fault, isFault, reasonOf } from "../base/index.ts";
 import { type ExitStatus, exitStatusText } from "./exit-status.ts";
 import { OutputCollector } from "./output-collector.ts";
-import { type StartedProgram, start, startFault } from "./start-program.ts";
+import { commandText, type StartedProgram, start, startFault } from "./start-program.ts";
 
 const SIGKILL = 9;
 const defaultMaxOutputBytes = 1024 * 1024;
@@ -155,7 +155,8 @@ class Run {
 async function startUnlessBusy(path: string, args: readonly string[], options: RunOptions): Promise<StartedProgram> {
   const { env, cwd, input, cpus = [] } = options;
   const stdio = [input === undefined ? "null" : "write", "read", "read"] as const;
-  const plan = { stdio, newSession: true, cpus, ...(env && { env }), ...(cwd === undefined ? {} : { cwd }) };
+  const next = { atMs: performance.now() + options.timeoutMs, what: "is killed" };
+  const plan = { stdio, newSession: true, cpus, next, ...(env && { env }), ...(cwd === undefined ? {} : { cwd }) };
   for (const waitMs of busyRetriesMs) {
     try {
       return await start(path, args, plan);
@@ -183,12 +184,6 @@ function abortCode(reason: unknown) {
 
 function abortText(reason: unknown): string {
   return `cancelled (${reasonOf(reason)})`;
-}
-
-/** The command as a person would look for it, at most 300 characters. */
-function commandText(path: string, args: readonly string[]): string {
-  const text = [path, ...args].join(" ");
-  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 }
 
 /** The last lines, at most five and 1000 characters, on one line and without control characters. */

@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { errnoOf, Fault, type FaultCode, reasonOf } from "../base/index.ts";
+import { beginStep, errnoOf, Fault, type FaultCode, type Next, reasonOf } from "../base/index.ts";
 import type { ExitStatus } from "./exit-status.ts";
 import { processReaper } from "./reaper.ts";
 import { pipe, type SpawnPlan, socketPair, spawn } from "./spawn.ts";
@@ -24,6 +24,8 @@ export interface StartOptions {
   readonly newSession?: boolean;
   /** The CPUs that it and what it starts may run on, as taskset(1) has it. None or absent: those that we may. */
   readonly cpus?: readonly number[];
+  /** What becomes of it if it does not end, for those who ask what is waited for. */
+  readonly next?: Next;
 }
 
 export interface StartedProgram {
@@ -70,10 +72,28 @@ export async function start(path: string, args: readonly string[], options: Star
       group: groupOf(options),
       cpus: options.cpus ?? [],
     });
-    return started(pid, ends.splice(0).map(wrapped), groupOf(options));
+    return noted(path, args, options, started(pid, ends.splice(0).map(wrapped), groupOf(options)));
   } finally {
     for (const end of ends) closeEnd(end);
   }
+}
+
+/** Makes a step of the current operation of it, from its start to its end. */
+function noted(path: string, args: readonly string[], { next }: StartOptions, program: StartedProgram): StartedProgram {
+  const { pid, exited } = program;
+  const command = commandText(path, args);
+  const name = `program ${path.slice(path.lastIndexOf("/") + 1)}`;
+  const step = beginStep(name, { waitsFor: { is: "program", command, pid: () => pid }, next: () => next });
+  if (step === undefined) return program;
+  const ended = () => step.end();
+  exited.then(ended, ended);
+  return program;
+}
+
+/** The command as a person would look for it, at most 300 characters. */
+export function commandText(path: string, args: readonly string[]): string {
+  const text = [path, ...args].join(" ");
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 }
 
 /** One descriptor of the child while it is being started. */

@@ -5,6 +5,7 @@ import type { PolicyPlaces } from "../signatures/index.ts";
 import type { ArtifactStore, Store } from "../storage/index.ts";
 import type { LayerFlights } from "./layers.ts";
 import type { NamespacedAuth } from "./namespaced-auth.ts";
+import type { ImageNews } from "./news.ts";
 import type { SharedWork } from "./shared-work.ts";
 import type { PullsUnderway } from "./underway.ts";
 
@@ -30,6 +31,7 @@ export interface ImageDeps {
   readonly decryptionKeysPath: string;
   readonly pinned: PinnedImages;
   readonly users: ImageUsers;
+  readonly news?: ImageNews;
   readonly log: Logger;
 }
 

@@ -5,6 +5,7 @@ export { type FileSystemUsage, imageFsInfo } from "./fs-info.ts";
 export { LayerFlights } from "./layers.ts";
 export { listImages } from "./list.ts";
 export { removeUsedAuth } from "./namespaced-auth.ts";
+export type { ImageNews } from "./news.ts";
 export { pinnedBy } from "./pinned.ts";
 export { type PullRequest, pullImage } from "./pull.ts";
 export { removeImage } from "./remove.ts";

@@ -1,6 +1,6 @@
-import { Fault, isFault, type Logger, Places, reasonOf, withStep } from "../base/index.ts";
+import { Fault, inStep, isFault, type Logger, Places, reasonOf, withStep } from "../base/index.ts";
 import { type Descriptor, type Digest, digestAlgorithm } from "../oci/index.ts";
-import type { RegistryClient, RegistrySource } from "../registry/index.ts";
+import { type RegistryClient, type RegistrySource, registryFailureOf } from "../registry/index.ts";
 import type { StagedLayer, Store } from "../storage/index.ts";
 
 /** Layers that one pull fetches at once. Pulls do not wait for each other: the registry of one of them may have stopped talking. */
@@ -51,6 +51,13 @@ export interface FetchOptions {
   ) => ((bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined;
   /** A layer is in the store. */
   readonly there: (layer: Digest) => void;
+  readonly news?: LayerNews | undefined;
+}
+
+/** What becomes of each layer. */
+export interface LayerNews {
+  reused(layer: Digest): void;
+  fetched(blob: Descriptor): void;
 }
 
 interface LayerOptions extends FetchOptions {
@@ -89,8 +96,7 @@ export class LayerFlights {
     for (const { id } of plans) this.#wanted.set(id, (this.#wanted.get(id) ?? 0) + 1);
     try {
       await Promise.all(this.#removals);
-      await this.#fetchEach(plans, options);
-      const recorded = await record();
+      const recorded = await this.#fetchAndRecord(plans, options, record);
       for (const { id } of plans) this.#unclaimed.delete(id);
       return recorded;
     } finally {
@@ -143,6 +149,23 @@ export class LayerFlights {
     }
   }
 
+  /** Once more when another program, such as podman, has removed a layer that was found in the store: it is fetched then. */
+  async #fetchAndRecord<T>(plans: readonly LayerPlan[], options: FetchOptions, record: () => Promise<T>): Promise<T> {
+    for (let triesLeft = 2; ; triesLeft--) {
+      try {
+        await this.#fetchEach(plans, options);
+        return await record();
+      } catch (error) {
+        const isOfStore = isFault(error, "not-found") && registryFailureOf(error) === undefined;
+        if (!isOfStore || triesLeft === 0) throw error;
+        options.signal.throwIfAborted();
+        this.#log.warn("a layer was removed from the store while its image was pulled; it is fetched", {
+          why: reasonOf(error),
+        });
+      }
+    }
+  }
+
   async #fetchEach(plans: readonly LayerPlan[], options: FetchOptions): Promise<void> {
     const siblings = new AbortController();
     const signal = AbortSignal.any([options.signal, siblings.signal]);
@@ -192,10 +215,12 @@ export class LayerFlights {
 
   async #fetch(plan: LayerPlan, below: Promise<void>, options: LayerOptions): Promise<void> {
     if (await this.#store.hasLayer(plan.id)) {
+      options.news?.reused(plan.blob.digest);
       await below;
       return;
     }
-    const staged = await this.#stage(plan, options);
+    const staged = await inStep(`layer ${plan.blob.digest}`, () => this.#stage(plan, options));
+    options.news?.fetched(plan.blob);
     try {
       await below;
       options.signal.throwIfAborted();

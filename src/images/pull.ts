@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Fault, isFault, nsFromRfc3339, withStep } from "../base/index.ts";
+import { Fault, isFault, nsFromRfc3339, reasonOf, withStep } from "../base/index.ts";
 import {
   checkLayersMatch,
   type Descriptor,
@@ -25,7 +25,7 @@ import { storeArtifact } from "./artifacts.ts";
 import { decryptLayer, isEncrypted, type LayerSecret, openSecret } from "./decrypt-layer.ts";
 import { readDecryptionKeys } from "./decryption-keys.ts";
 import type { ImageDeps } from "./deps.ts";
-import { type FetchOptions, planLayers } from "./layers.ts";
+import { type FetchOptions, type LayerNews, planLayers } from "./layers.ts";
 import { withNamespacedAuth } from "./namespaced-auth.ts";
 import { type PullProgress, watchProgress } from "./pull-progress.ts";
 import { requireTrustedPull } from "./trust.ts";
@@ -48,7 +48,7 @@ export interface PullRequest {
  */
 export async function pullImage(deps: ImageDeps, request: PullRequest): Promise<string> {
   if (request.image === "") throw new Fault("invalid", "no image specified");
-  return await deps.pulls.join(keyOf(request), (signal) => pullFirst(deps, request, signal), request.signal);
+  return await deps.pulls.join(keyOf(request), (signal) => pullCounted(deps, request, signal), request.signal);
 }
 
 /** Requests are the same when image, credential and namespace are; the key does not show the credential. */
@@ -57,6 +57,17 @@ function keyOf({ image, auth, namespace, only, authFile }: PullRequest): string 
   return createHash("sha256")
     .update(JSON.stringify([image, secret, namespace, only ?? "", authFile ?? ""]))
     .digest("hex");
+}
+
+async function pullCounted(deps: ImageDeps, request: PullRequest, signal: AbortSignal): Promise<string> {
+  try {
+    const id = await pullFirst(deps, request, signal);
+    deps.news?.pulled();
+    return id;
+  } catch (error) {
+    deps.news?.pullFailed(reasonOf(error));
+    throw error;
+  }
 }
 
 /** With the credentials of its namespace, where it has any. */
@@ -125,7 +136,8 @@ async function pullReference(
   };
   const decryptionOf = await decryptionsOf(deps, resolved.manifest.layers);
   const { signal: watched, counted } = progress;
-  const fetching = { source: resolved.source, signal: watched, counted, decryptionOf, there };
+  const news = newsOf(deps, name);
+  const fetching = { source: resolved.source, signal: watched, counted, decryptionOf, there, news };
   return await deps.layers.fetchAll(layers, fetching, () =>
     recordImage(deps, name, resolved, { topLayer: layers.at(-1)?.id, signatures }),
   );
@@ -168,6 +180,11 @@ async function resolveImage(
     if (registryFailureOf(error)?.is !== "artifact") throw error;
     return await progress.during(() => registry.resolveManifest(reference, wanted));
   }
+}
+
+function newsOf({ news }: ImageDeps, name: string): LayerNews | undefined {
+  if (news === undefined) return undefined;
+  return { reused: (layer) => news.layerReused(name, layer), fetched: (blob) => news.layerFetched(blob) };
 }
 
 /** The commit point of a pull: the image's record, with its manifests and config as data. */

@@ -1,8 +1,9 @@
-import { Fault, untilAborted } from "../base/index.ts";
+import { beginStep, Fault, inStep, type Step, untilAborted, within } from "../base/index.ts";
 
 interface Going<V> {
   readonly result: Promise<V>;
   readonly controller: AbortController;
+  readonly step: Step | undefined;
   callers: number;
 }
 
@@ -17,10 +18,13 @@ export class SharedWork<V> {
 
   /** Starts `work` for `key`, or joins the one under way, and waits for it as long as `signal` allows. */
   async join(key: string, work: (signal: AbortSignal) => Promise<V>, signal?: AbortSignal): Promise<V> {
-    const going = this.#going.get(key) ?? this.#start(key, work);
+    const joined = this.#going.get(key);
+    const going = joined ?? this.#start(key, work);
     going.callers += 1;
     try {
-      return await untilAborted(going.result, signal);
+      return await (joined?.step === undefined
+        ? untilAborted(going.result, signal)
+        : this.#wait(joined, joined.step, signal));
     } finally {
       going.callers -= 1;
       if (going.callers === 0) {
@@ -31,10 +35,18 @@ export class SharedWork<V> {
     }
   }
 
+  #wait({ result }: Going<V>, step: Step, signal: AbortSignal | undefined): Promise<V> {
+    return inStep(`waiting for another call's ${this.#what}`, () => untilAborted(result, signal), {
+      waitsFor: { is: "work", step },
+    });
+  }
+
   #start(key: string, work: (signal: AbortSignal) => Promise<V>): Going<V> {
     const controller = new AbortController();
-    const result = Promise.resolve().then(() => work(controller.signal));
-    const going: Going<V> = { result, controller, callers: 0 };
+    const step = beginStep(this.#what);
+    const run = () => work(controller.signal);
+    const result = Promise.resolve().then(() => (step === undefined ? run() : within(step, run)));
+    const going: Going<V> = { result, controller, step, callers: 0 };
     this.#going.set(key, going);
     const forget = () => {
       if (this.#going.get(key) === going) this.#going.delete(key);

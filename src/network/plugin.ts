@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errnoOf, Fault, untilAborted } from "../base/index.ts";
+import { errnoOf, Fault, inStep, untilAborted } from "../base/index.ts";
 import type { ProgramResult } from "../host/index.ts";
 import type { Attachment } from "./attachment.ts";
 import { isPluginName } from "./names.ts";
@@ -50,7 +50,8 @@ export async function callPlugin(host: PluginHost, call: PluginCall, options: Pl
   const startedAt = performance.now();
   let result: ProgramResult;
   try {
-    result = await runWhenNotBusy(host, path, call, options);
+    const name = `CNI plugin ${call.type} ${call.command} of network ${call.network}`;
+    result = await inStep(name, () => runWhenNotBusy(host, path, call, options));
   } catch (error) {
     throw runFault(call, error, performance.now() - startedAt);
   }

@@ -98,7 +98,7 @@ export function createPodNetworks(options: PodNetworksOptions): PodNetworks {
     log,
   });
   const gate = new Gate();
-  const pods = new KeyedLock<string>();
+  const pods = new KeyedLock<string>("the network of pod");
   const attachedHere = new Set<string>();
 
   /** Runs `work` for one pod: not during garbage collection, not beside other work for the same pod, not beyond the time. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Fault, type Logger, reasonOf, untilAborted } from "../base/index.ts";
+import { Fault, inStep, type Logger, reasonOf, untilAborted } from "../base/index.ts";
 import { isReady, nextLookMs, nextReadiness, type ReadinessState } from "./readiness-state.ts";
 
 export type NetworkStatus = { readonly is: "ready" } | { readonly is: "not-ready"; readonly why: string };
@@ -38,6 +38,14 @@ export class Readiness {
 
   /** Resolves when it is ready, at once if it is. Rejects with the signal's reason, or with Fault("unavailable") once stopped. */
   async whenReady(signal: AbortSignal | undefined): Promise<void> {
+    if (isReady(this.#state)) return;
+    const why = () => ("why" in this.#state ? this.#state.why : "");
+    await inStep("waiting for the network plugins", () => this.#untilReady(signal), {
+      waitsFor: { is: "condition", what: "the network to be ready", why },
+    });
+  }
+
+  async #untilReady(signal: AbortSignal | undefined): Promise<void> {
     while (!isReady(this.#state)) {
       if (this.#stopping.signal.aborted) throw this.#stopping.signal.reason;
       await untilAborted(this.#turn.promise, signal);

@@ -70,6 +70,6 @@ export {
 export { scopesOf } from "./reference-scopes.ts";
 export type * from "./runtime-spec.ts";
 export { ociVersion } from "./runtime-spec.ts";
-export { maxRuntimeSpecBytes, parseRuntimeSpec, runtimeJson } from "./runtime-spec-json.ts";
+export { exactJson, maxRuntimeSpecBytes, parseRuntimeSpec, runtimeJson } from "./runtime-spec-json.ts";
 export { parseStrictJsonObject, refuseUnknownFields } from "./strict-json.ts";
 export { parseYamlObject } from "./yaml.ts";

@@ -13,6 +13,11 @@ const bigIntegerFields: ReadonlySet<string> = new Set([
 
 /** The JSON text of a `config.json`, of the resources for `runtime update`, or of a process for `runtime exec`. */
 export function runtimeJson(value: RuntimeSpec | LinuxResources | Process): string {
+  return exactJson(value);
+}
+
+/** JSON in which a bigint is a number with all its digits. */
+export function exactJson(value: object): string {
   return JSON.stringify(value, (_key, field: unknown) => (typeof field === "bigint" ? rawJson(field) : field));
 }
 

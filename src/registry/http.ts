@@ -1,6 +1,7 @@
 import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request as sendHttp } from "node:http";
 import { request as sendHttps } from "node:https";
 import { urlToHttpOptions } from "node:url";
+import { beginStep, type Next, type Step } from "../base/index.ts";
 import { networkFault, stallFault } from "./failure.ts";
 import { urlText } from "./words.ts";
 
@@ -50,16 +51,18 @@ export function httpRequest(url: URL, request: HttpRequest): Promise<HttpRespons
   const sent = send({ ...target, method, headers, agent, maxHeaderSize: 64 * 1024 });
 
   let hasAnswer = false;
-  const guard = new Guard(signal, (reason) => {
+  const guard = new Guard(signal, what, (reason) => {
     reject(reason);
     sent.destroy();
   });
+  guard.phase = "a connection";
   guard.expect(patience.connectTimeoutMs, () =>
     stallFault(what, `not connected after ${seconds(patience.connectTimeoutMs)}`),
   );
   // the last byte of the request has left: connected, and through with TLS
   sent.on("finish", () => {
     if (hasAnswer) return;
+    guard.phase = "the beginning of its answer";
     guard.expect(patience.stallTimeoutMs, () =>
       stallFault(what, `no answer within ${seconds(patience.stallTimeoutMs)}`),
     );
@@ -72,6 +75,7 @@ export function httpRequest(url: URL, request: HttpRequest): Promise<HttpRespons
   });
   sent.on("response", (message) => {
     hasAnswer = true;
+    guard.phase = "its data";
     const { socket } = message;
     message.once("close", () => socket.off("data", freeWhatWasParsed)); // it may serve other requests
     guard.hold((reason) => message.destroy(asError(reason)));
@@ -134,8 +138,16 @@ class Guard {
   #isReleased = false;
   /** Why it was ended; undefined while it was not. */
   reason: unknown;
+  /** What is awaited of the server. */
+  phase = "";
+  #next: Next | undefined;
+  readonly #step: Step | undefined;
 
-  constructor(signal: AbortSignal, end: (reason: unknown) => void) {
+  constructor(signal: AbortSignal, what: string, end: (reason: unknown) => void) {
+    this.#step = beginStep(what, {
+      waitsFor: { is: "server", url: what.slice(what.indexOf(" ") + 1), phase: () => this.phase },
+      next: () => this.#next,
+    });
     this.#signal = signal;
     this.#end = end;
     this.#onAbort = () => this.#fire(signal.reason);
@@ -151,10 +163,13 @@ class Guard {
   /** Something must happen within `ms`. Replaces what was expected before. */
   expect(ms: number, fault: () => Error): void {
     this.rest();
-    if (!this.#isReleased) this.#timer = setTimeout(() => this.#fire(fault()), ms);
+    if (this.#isReleased) return;
+    this.#timer = setTimeout(() => this.#fire(fault()), ms);
+    this.#next = { atMs: performance.now() + ms, what: "is given up, and tried again or elsewhere" };
   }
 
   rest(): void {
+    this.#next = undefined;
     clearTimeout(this.#timer);
   }
 
@@ -162,6 +177,7 @@ class Guard {
     this.#isReleased = true;
     this.rest();
     this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#step?.end(this.reason);
   }
 
   #fire(reason: unknown): void {

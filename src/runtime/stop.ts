@@ -1,4 +1,4 @@
-import { type Logger, reasonOf } from "../base/index.ts";
+import { inStep, type Logger, type Next, reasonOf } from "../base/index.ts";
 import { isSameProcess, readProcess } from "../host/index.ts";
 import type { KnownProcess } from "./conmon/create.ts";
 import type { RuntimeHandler } from "./handler.ts";
@@ -35,7 +35,16 @@ export class StopLoop {
     this.#target = target;
     this.#log = log.with({ containerID: target.id });
     this.#killAtMs = performance.now() + timeoutMs;
-    this.done = this.#run();
+    const { pid } = target.init;
+    this.done = inStep("stopping the container's process", () => this.#run(), {
+      waitsFor: { is: "process", pid, what: "the container's first process" },
+      next: () => this.#next(),
+    });
+  }
+
+  #next(): Next {
+    if (performance.now() < this.#killAtMs) return { atMs: this.#killAtMs, what: "gets SIGKILL" };
+    return { atMs: Math.max(this.#nextKillMs, performance.now()), what: "gets SIGKILL again" };
   }
 
   /** Another caller's patience: it counts only when it ends earlier. Where killing has begun, it is tried again at once. */

@@ -1,4 +1,4 @@
-import { codeOf, Fault, Flight, type Logger, reasonOf, untilAborted } from "../base/index.ts";
+import { codeOf, currentStep, Fault, Flight, type Logger, reasonOf, type Step, untilAborted } from "../base/index.ts";
 
 /** One creation under way: the words of its stage appear in the error of a caller who gave up. */
 export interface Creation {
@@ -7,13 +7,38 @@ export interface Creation {
   stage: string;
 }
 
-interface Going extends Creation {
-  callers: number;
+class UnderWay implements Creation {
+  readonly id: string;
+  readonly name: string;
+  callers = 0;
+  #stage = "unknown";
+  #step: Step | undefined;
+
+  constructor(id: string, name: string) {
+    this.id = id;
+    this.name = name;
+  }
+
+  get stage(): string {
+    return this.#stage;
+  }
+
+  set stage(words: string) {
+    this.#stage = words;
+    this.#step?.enterStage(words);
+  }
+
+  /** Its stages are those of the current step from now on. */
+  begins(): void {
+    this.#step = currentStep();
+  }
 }
 
 export interface CreationsOptions {
   readonly what: "sandbox" | "container";
   readonly log: Logger;
+  /** Told at which stage a creation is that a retry finds unfinished. */
+  readonly onStalled?: (stage: string) => void;
   /** Removes what was created for callers who never came back. */
   readonly discard: (id: string) => Promise<void>;
 }
@@ -27,14 +52,15 @@ const sweepMs = 60_000;
  */
 export class Creations {
   readonly #options: CreationsOptions;
-  readonly #flights = new Flight<string, string>();
-  readonly #going = new Map<string, Going>();
+  readonly #flights: Flight<string, string>;
+  readonly #going = new Map<string, UnderWay>();
   /** id of what nobody was told of → whether a sweep has seen it already. */
   readonly #unclaimed = new Map<string, { name: string; seen: boolean }>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: CreationsOptions) {
     this.#options = options;
+    this.#flights = new Flight(`creating ${options.what}`);
     this.#timer = setInterval(() => void this.#sweep(), sweepMs);
     this.#timer.unref();
   }
@@ -71,7 +97,9 @@ export class Creations {
     signal?: AbortSignal,
   ): Promise<string> {
     const joined = this.#flights.get(name) !== undefined;
-    const going = this.#going.get(name) ?? { id, name, stage: "unknown", callers: 0 };
+    const going = this.#going.get(name) ?? new UnderWay(id, name);
+    if (joined) this.#options.onStalled?.(going.stage);
+    currentStep()?.operation.isAbout(going.id, name);
     this.#going.set(name, going);
     going.callers += 1;
     try {
@@ -95,9 +123,10 @@ export class Creations {
     clearInterval(this.#timer);
   }
 
-  async #work(going: Going, work: (creation: Creation) => Promise<void>): Promise<string> {
+  async #work(going: UnderWay, work: (creation: Creation) => Promise<void>): Promise<string> {
     const { id, name } = going;
     try {
+      going.begins();
       await work(going);
       if (going.callers === 0) this.#unclaimed.set(id, { name, seen: false });
       return id;

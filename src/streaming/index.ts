@@ -10,4 +10,3 @@ export type {
   TerminalSize,
 } from "./backend.ts";
 export { createStreamingServer, type StreamingServer, type StreamingServerOptions } from "./server.ts";
-export { loadTls, type TlsOptions } from "./tls.ts";

@@ -3,12 +3,12 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from "n
 import { isIPv6, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Fault, type Logger, withStep } from "../base/index.ts";
+import { loadTls, type TlsOptions, watchTls } from "../host/index.ts";
 import type { AttachRequest, ExecRequest, PortForwardRequest, StreamingBackend } from "./backend.ts";
 import { type Refusal, refuse } from "./http.ts";
 import { limits } from "./limits.ts";
 import { createSessions, type Sessions, type Work } from "./sessions.ts";
 import { Tickets } from "./tickets.ts";
-import { loadTls, type TlsOptions, watchTls } from "./tls.ts";
 import { checkAttach, checkExec, checkPortForward } from "./validate.ts";
 
 export interface StreamingServerOptions {

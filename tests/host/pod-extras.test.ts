@@ -1,5 +1,6 @@
 /** What pods get beyond their requests by the node's configuration: workloads, hooks, CDI devices, annotations, CPUs for the node's own work. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -19,9 +20,17 @@ import {
   withContainer,
   withPod,
 } from "./bad-input/scene.ts";
+import { cgroupFile } from "./in-container.ts";
 
+const isV2 = existsSync("/sys/fs/cgroup/cgroup.controllers");
 const activation = "target.workload.example/management";
-const annotated = ["devices.crio.io", "umask.crio.io", "shm-size.crio.io", "cgroup2-mount-hierarchy-rw.crio.io"];
+const annotated = [
+  "unified-cgroup.crio.io",
+  "devices.crio.io",
+  "umask.crio.io",
+  "shm-size.crio.io",
+  "cgroup2-mount-hierarchy-rw.crio.io",
+];
 
 for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]) {
   describe(`the node's configuration, with ${runtime}`, () => {
@@ -101,8 +110,11 @@ cpuset = "0"
       const own = { "resources.workload.example/app": '{"cpushares": 512, "cpulimit": 500}' };
       await inContainer({ pod: inWorkload(own) }, async (_id, info) => {
         assert.deepEqual(cpuOf(info), { shares: 512, cpus: "0", quota: 50_000, period: 100_000 });
-        const cgroup = await cgroupFile(info.pid, { v1: "cpu/cpu.cfs_quota_us", v2: "cpu.max" });
-        assert.match(cgroup, /^50000/);
+        const quota = await cgroupFile(info.pid, { v1: "cpu/cpu.cfs_quota_us", v2: "cpu.max" });
+        assert.match(quota ?? "", /^50000/);
+        const monitor = await cgroupFile(await parentOf(info.pid), { v1: "cpu/cpu.shares", v2: "cpu.weight" });
+        assert.match(monitor ?? "none", /^\d+$/);
+        assert.ok(!["100", "1024"].includes(monitor ?? ""), `the monitor has the shares of everybody: ${monitor}`);
       });
       const bad = inWorkload({ "resources.workload.example/app": '{"cpushares": "many"}' });
       await leavesNothing(() =>
@@ -135,6 +147,16 @@ cpuset = "0"
       await inContainer({ pod: annotatedPod({ "umask.crio.io": "0027" }) }, async (id) =>
         assert.equal(await umaskOf(id), "0022"),
       );
+    });
+
+    it("writes the files of cgroup v2 that the annotation names for a container", {
+      skip: isV2 ? false : "cgroup v1",
+    }, async () => {
+      const values = { "unified-cgroup.crio.io/app": "memory.high=50331648;pids.max=NzM=" };
+      await inContainer({ pod: annotatedPod(values), runtimeHandler: `${runtime}-annotated` }, async (_id, { pid }) => {
+        assert.equal(await cgroupFile(pid, { v1: "none/none", v2: "memory.high" }), "50331648");
+        assert.equal(await cgroupFile(pid, { v1: "none/none", v2: "pids.max" }), "73");
+      });
     });
 
     it("gives the devices of the annotation that the node allows, and its own additional ones", async () => {
@@ -280,17 +302,6 @@ interface Info {
 
 async function parentOf(pid: number): Promise<number> {
   return Number(/PPid:\t(\d+)/.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]);
-}
-
-/** A file of a process' cgroup, on this machine's version. */
-async function cgroupFile(pid: number, names: { readonly v1: string; readonly v2: string }): Promise<string> {
-  const lines = (await readFile(`/proc/${pid}/cgroup`, "utf8")).split("\n");
-  const [controller = "", file = ""] = names.v1.split("/");
-  const old = lines.find((line) => line.split(":")[1]?.split(",").includes(controller));
-  if (old === undefined) {
-    return await readFile(join("/sys/fs/cgroup", lines[0]?.split(":")[2] ?? "", names.v2), "utf8");
-  }
-  return await readFile(join("/sys/fs/cgroup", controller, old.split(":")[2] ?? "", file), "utf8");
 }
 
 function hookFile(dir: string, stages: readonly string[], when: object): string {

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { createLogger, silentLogger } from "../../src/base/index.ts";
+import type { TlsOptions } from "../../src/host/index.ts";
 import { type TestCertificate, testCertificate } from "../../src/registry/testing/certificate.ts";
-import { createStreamingServer, type StreamingServer, type TlsOptions } from "../../src/streaming/index.ts";
+import { createStreamingServer, type StreamingServer } from "../../src/streaming/index.ts";
 import { manualBackend } from "../../src/streaming/testing/serve.ts";
 
 interface Served extends AsyncDisposable {
@@ -35,6 +36,7 @@ async function serve(certificate: TestCertificate, more: Partial<TlsOptions> & {
     backend: manualBackend(),
     log: createLogger({ level: () => "info", format: "text", write: (line) => log.push(line) }),
     tls: {
+      what: "the streaming server",
       certificateFile: join(dir, "cert"),
       keyFile: join(dir, "key"),
       ...(ca === undefined ? {} : { clientCaFile: join(dir, "ca") }),
@@ -146,7 +148,7 @@ describe("the streaming server over TLS", { timeout: 60_000 }, () => {
       port: 0,
       backend: manualBackend(),
       log: silentLogger,
-      tls: { certificateFile: "/nonexistent/cert", keyFile: "/nonexistent/key" },
+      tls: { what: "the streaming server", certificateFile: "/nonexistent/cert", keyFile: "/nonexistent/key" },
     });
     await assert.rejects(server.start(), /ENOENT/);
     await server.stop();

@@ -27,7 +27,6 @@ export const metricsOptions = {
   enable_metrics: bool(false, {
     flag: "enable-metrics",
     env: ["CONTAINER_ENABLE_METRICS"],
-    notYet: "there are no metrics",
     doc: "Whether metrics are served for Prometheus at /metrics.",
   }),
   metrics_collectors: list(metricsCollectors, {

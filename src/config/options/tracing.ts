@@ -5,7 +5,6 @@ export const tracingOptions = {
   enable_tracing: bool(false, {
     flag: "enable-tracing",
     env: ["CONTAINER_ENABLE_TRACING"],
-    notYet: "there are no traces",
     doc: "Whether OpenTelemetry traces are exported.",
   }),
   tracing_endpoint: text("127.0.0.1:4317", {

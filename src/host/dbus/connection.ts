@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { deadline, Fault, reasonOf, untilAborted, withStep } from "../../base/index.ts";
+import { deadline, Fault, inStep, reasonOf, untilAborted, withStep } from "../../base/index.ts";
 import { faultFromReply } from "./dbus-fault.ts";
 import { Framing } from "./framing.ts";
 import { bodyOf, decodeMessage, encodeMessage, type Message, type MessageHeader } from "./message.ts";
@@ -84,6 +84,7 @@ export class DbusConnection {
    */
   async call(call: MethodCall, options: CallOptions = {}): Promise<readonly DbusValue[]> {
     const step = `D-Bus call ${call.interface}.${call.member}`;
+    const next = { atMs: performance.now() + (options.timeoutMs ?? defaultCallTimeoutMs), what: "is given up" };
     using limit = deadline(options.timeoutMs ?? defaultCallTimeoutMs, step, options.signal);
     limit.throwIfAborted();
     if (this.#lost !== undefined) throw withStep(step, this.#lost);
@@ -97,7 +98,11 @@ export class DbusConnection {
     this.#calls.set(serial, answer);
     try {
       this.#socket.write(bytes);
-      const reply = await untilAborted(answer.promise, limit).catch((error: unknown) => {
+      const waiting = () => untilAborted(answer.promise, limit);
+      const reply = await inStep(step, waiting, {
+        waitsFor: { is: "server", url: "systemd, over D-Bus", phase: () => "its answer" },
+        next: () => next,
+      }).catch((error: unknown) => {
         throw error === this.#lost ? withStep(step, error) : error;
       });
       if (reply.kind === "error") throw faultFromReply(step, reply);

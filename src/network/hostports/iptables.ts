@@ -11,7 +11,7 @@ const lockWait = ["-w", "10"] as const;
 /** Host ports by iptables, for hosts without nftables. Rejects with a Fault that says why when this host cannot. */
 export async function createIptables(runner: Runner, family: Family, signal: AbortSignal): Promise<Backend> {
   const command = family === 4 ? "iptables" : "ip6tables";
-  const lock = new KeyedLock<"nat">();
+  const lock = new KeyedLock<"nat">("iptables table");
 
   async function run(name: string, args: readonly string[], end: AbortSignal, input?: string): Promise<ProgramResult> {
     const path = await runner.findProgram(name);

@@ -23,7 +23,7 @@ export async function createNftables(runner: Runner, family: Family, signal: Abo
     });
   const where = [nftFamily(family), table] as const;
   // Between listing elements and deleting them nobody else of us may delete them.
-  const lock = new KeyedLock<"table">();
+  const lock = new KeyedLock<"table">("nftables");
   const locked = <T>(work: () => Promise<T>, end: AbortSignal) => lock.with("table", work, end);
 
   async function elements(end: AbortSignal): Promise<readonly TableElement[]> {

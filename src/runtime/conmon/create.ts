@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { deadline, Fault, reasonOf, untilAborted } from "../../base/index.ts";
+import { deadline, Fault, inStep, reasonOf, untilAborted } from "../../base/index.ts";
 import {
   adoptOrphan,
   exitStatusText,
@@ -72,6 +72,19 @@ export async function createUnderConmon(
   handler: RuntimeHandler,
   options: CreateOptions,
   signal?: AbortSignal,
+): Promise<CreatedContainer> {
+  const next = { atMs: performance.now() + handler.createTimeoutMs, what: "is killed" };
+  const pid = async () => (await monitorOf(options.bundle))?.pid;
+  return await inStep("creating the container in the runtime", () => create(handler, options, signal), {
+    waitsFor: { is: "program", command: `${handler.monitor.path} -r ${handler.path}`, pid },
+    next: () => next,
+  });
+}
+
+async function create(
+  handler: RuntimeHandler,
+  options: CreateOptions,
+  signal: AbortSignal | undefined,
 ): Promise<CreatedContainer> {
   using limit = deadline(handler.createTimeoutMs, `create container timeout: ${handler.path} create`, signal);
   const conmon = await startProgram(handler.monitor.path, conmonArgs(handler, options), {

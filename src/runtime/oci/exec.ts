@@ -2,7 +2,7 @@ import { rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { deadline, Fault, reasonOf } from "../../base/index.ts";
+import { deadline, Fault, inStep, reasonOf } from "../../base/index.ts";
 import {
   adoptOrphan,
   type ExitStatus,
@@ -124,7 +124,8 @@ async function exitOf(program: StartedProgram, pidFile: string): Promise<ExitSta
   if (status.is !== "exited" || status.code !== 0) return status;
   const pid = await execPid(pidFile);
   if (pid === undefined) throw new Fault("failed", "the runtime left no pid in its pid file");
-  return await adoptOrphan(pid);
+  const waitsFor = { is: "process", pid, what: "the command in the container" } as const;
+  return await inStep("running the command", () => adoptOrphan(pid), { waitsFor });
 }
 
 /** Kills the command, once it is known, and the runtime that starts it: the one does not take the other along. */

@@ -15,7 +15,7 @@ import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 const port = parentPort;
 /** Among the threads of the daemon alone: pods have cgroups of their own. */
-const niceness = 10;
+const niceness = 5;
 
 if (port !== null) {
   setPriority(0, niceness); // of this thread, on Linux: the thread that answers calls goes first

@@ -232,6 +232,37 @@ describe("unpacking a layer", () => {
     }
   });
 
+  it("reads eStargz and zstd:chunked as what they are besides: gzip members and zstd frames", async () => {
+    const content = "hello".repeat(3_000);
+    const tar = tarOf({ name: "x", content }, { name: "stargz.index.json", content: "{}" });
+    const cuts = [0, 512, 512 + 8192, tar.length - 1024, tar.length];
+    const pieces = cuts.slice(1).map((end, at) => tar.subarray(cuts[at], end));
+    // an empty member whose extra field says where the table of contents begins; frames for the manifest, tar-split and the footer
+    const starFooter = Buffer.concat([
+      Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 26, 0, 0x53, 0x47, 22, 0]),
+      Buffer.from("0000000000000200STARGZ"),
+      Buffer.from([1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0]),
+    ]);
+    const eStargz = Buffer.concat([...pieces.map((piece) => gzipSync(piece)), starFooter]);
+    const zstdChunked = Buffer.concat([
+      ...pieces.map((piece) => zstdCompressSync(piece)),
+      skippable,
+      skippable,
+      skippable,
+    ]);
+    for (const [compression, blob] of [
+      ["gzip", eStargz],
+      ["zstd", zstdChunked],
+    ] as const) {
+      for (const chunkBytes of [7, 65_536]) {
+        const layer = await bench.unpack(blob, { chunkBytes });
+        assert.deepEqual([layer.compression, layer.diffSha256], [compression, sha256(tar)]);
+        assert.equal(layer.compressedSha256, sha256(blob));
+        assert.equal(readFileSync(join(layer.root, "x"), "utf8"), content);
+      }
+    }
+  });
+
   it("hashes what follows the end of the archive, and does without the end itself", async () => {
     const tar = Buffer.concat([tarOf({ name: "x", content: "1" }), Buffer.alloc(9000), Buffer.from("odd")]);
     const layer = await bench.unpack(tar);

@@ -15,7 +15,7 @@ import { type Floors, measureFloors } from "./floors.ts";
 import { imageNames, imagesTarget } from "./images.ts";
 import { profileTarget } from "./inside-options.ts";
 import { criAt, criSubject, type Subject, skopeo } from "./subjects.ts";
-import type { Usage } from "./usage.ts";
+import { residentMiBOf, type Usage } from "./usage.ts";
 
 const [rounds = 3] = process.argv.slice(2, 3).map(Number);
 const only = process.argv[3] ?? "";
@@ -41,6 +41,7 @@ if (profiling) {
 } else await measureAll();
 
 async function measureAll(): Promise<void> {
+  say(`crio-ts at rest: ${(await residentMiBOf(crio.pid)).toFixed(0)} MiB`);
   await using containerd = await startContainerd(`${crio.dir}/net.d`);
   using cri = containerd === undefined ? undefined : criAt(containerd.socket);
   const subjects = [ours, skopeo];

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -20,7 +21,6 @@ export async function usageOf(pid: number, work: () => Promise<unknown>): Promis
 
 /** What a program spends from its start to its end. Rejects unless it succeeds. */
 export async function usageOfProgram(command: readonly string[]): Promise<Usage> {
-  const { spawn } = await import("node:child_process");
   // bash tells what its children took, which nothing else here does of a child that is gone
   const script = `TIMEFORMAT='%R %U %S'; time "$@" >/run/bench-output 2>&1 || { tail -n 5 /run/bench-output >&2; exit 1; }`;
   const child = spawn("bash", ["-c", script, "bash", ...command], { stdio: ["ignore", "ignore", "pipe"] });
@@ -52,9 +52,18 @@ async function childrenOf(pid: number): Promise<readonly number[]> {
   return children;
 }
 
+/** What of a process is in memory. */
+export async function residentMiBOf(pid: number): Promise<number> {
+  return await statusMiB(pid, "VmRSS");
+}
+
 async function peakMiBOf(pid: number): Promise<number> {
+  return await statusMiB(pid, "VmHWM");
+}
+
+async function statusMiB(pid: number, field: string): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^VmHWM:\s*(\d+) kB$/m.exec(text)?.[1] ?? 0) / 1024;
+  return Number(new RegExp(`^${field}:\\s*(\\d+) kB$`, "m").exec(text)?.[1] ?? 0) / 1024;
 }
 
 const ticksPerSecond = 100;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { eventually } from "../../support/daemon/crictl.ts";
 import { bridgeNetwork, type Daemon } from "../../support/daemon/index.ts";
 import { takeInventory } from "../../support/node/index.ts";
+import { projectRoot } from "../../support/paths.ts";
 import { expectAsBefore, expectRefusal, type Refusal } from "../bad-input/refusal.ts";
 import { execText, goodContainer, hostNetworkPod, openScene, type Scene } from "../bad-input/scene.ts";
 
@@ -49,6 +50,9 @@ case "$input" in
 esac
 `;
 
+/** Waits in the kernel, in state D, as long as the file is there. */
+const uninterruptible = join(projectRoot, "tests/host/bad-helpers/uninterruptible.ts");
+
 /** crun with a will of its own, at one or more of its commands. The command is the first word that is one. */
 const runtime = `#!/bin/sh
 name=\${0##*/}
@@ -61,6 +65,8 @@ case " $(cat ${modes}/$name 2>/dev/null) " in
 *" $command:half "*) /usr/bin/crun "$@"; echo "tired after $command" >&2; exit 1;;
 *" $command:hang "*) ${hang};;
 *" $command:sleep "*) sleep 1000;;
+*" $command:stop "*) kill -STOP $$;;
+*" $command:uninterruptible "*) ${process.execPath} ${uninterruptible} ${modes}/$name;;
 esac
 exec /usr/bin/crun "$@"
 `;

@@ -10,7 +10,7 @@ export interface Certificates {
   readonly key: string;
 }
 
-/** Makes a certificate authority and a server certificate for `names` and 127.0.0.1, with openssl, in `folder`. */
+/** Makes a certificate authority and a server certificate for `names` and 127.0.0.1, with openssl, in `folder`: `ca.crt`, `ca.key`, `server.crt`, `server.key`. */
 export async function createCertificates(folder: string, names: readonly string[]): Promise<Certificates> {
   await mkdir(folder, { recursive: true });
   const at = (file: string) => join(folder, file);

@@ -1,15 +1,20 @@
+import { X509Certificate } from "node:crypto";
 import { stat } from "node:fs/promises";
 import type { Server } from "node:https";
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from "node:tls";
-import { type Logger, reasonOf, withStep } from "../base/index.ts";
-import { readBounded } from "../host/index.ts";
+import { Fault, type Logger, reasonOf, withStep } from "../base/index.ts";
+import { readBounded } from "./bounded-read.ts";
 
 export interface TlsOptions {
+  /** Whose certificates they are, for messages: `"the streaming server"`. */
+  readonly what: string;
   /** PEM files. They are watched: new connections use what is in them, those that stand keep what they have. */
   readonly certificateFile: string;
   readonly keyFile: string;
   /** Authorities of client certificates. When given, a client without a certificate of theirs is refused. */
   readonly clientCaFile?: string;
+  /** Refuse a certificate whose time is over. */
+  readonly refuseExpired?: boolean;
   /** Default TLSv1.2. */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3";
   /** OpenSSL's names of the suites of TLS 1.2; none or an empty list: Node's default. Those of TLS 1.3 are always on. */
@@ -37,10 +42,16 @@ export async function loadTls(options: TlsOptions): Promise<SecureContextOptions
       ...(ciphers.length === 0 ? {} : { ciphers: [...tls13Ciphers, ...ciphers].join(":") }),
     };
     createSecureContext(context);
+    if (options.refuseExpired === true) requireUnexpired(cert);
     return context;
   } catch (error) {
-    throw withStep(`loading the certificate ${certificateFile} and the key ${keyFile} of the streaming server`, error);
+    throw withStep(`loading the certificate ${certificateFile} and the key ${keyFile} of ${options.what}`, error);
   }
+}
+
+function requireUnexpired(pem: Buffer): void {
+  const { validToDate } = new X509Certificate(pem);
+  if (validToDate.getTime() < Date.now()) throw new Fault("invalid", `it has expired on ${validToDate.toISOString()}`);
 }
 
 /**
@@ -61,9 +72,9 @@ export function watchTls(server: Server, options: TlsOptions, context: { signal:
       const loaded = await loadTls(options);
       if (signal.aborted) return;
       server.setSecureContext(loaded);
-      log.info("streaming certificates reloaded", { certificate: options.certificateFile });
+      log.info(`certificates of ${options.what} reloaded`, { certificate: options.certificateFile });
     } catch (error) {
-      log.warn("streaming certificates not reloaded: the old ones stay in use", { error: reasonOf(error) });
+      log.warn(`Keeping previous certificates of ${options.what}`, { error: reasonOf(error) });
     }
   };
   const lookOnce = async () => {
