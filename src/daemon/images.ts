@@ -14,7 +14,6 @@ import {
   type RegistriesConfig,
   type ShortNameMode,
 } from "../registry/index.ts";
-import type { ArtifactStore, Store } from "../storage/index.ts";
 import type { Live } from "./live.ts";
 
 /** Where the containers/* libraries look for certificates, the first directory with one for the registry counts. */
@@ -23,7 +22,7 @@ const certsDirs = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 /** What the operations on images work with, from the configuration and the containers/* files of this node. */
 export function composeImages(
   live: Pick<Live, "current">,
-  parts: Pick<ImageDeps, "users" | "news" | "log"> & { readonly store: Store; readonly artifacts: ArtifactStore },
+  parts: Pick<ImageDeps, "store" | "artifacts" | "users" | "news" | "log">,
 ): ImageDeps {
   const { store, artifacts, users, news, log } = parts;
   const registries = () => live.current.registries;

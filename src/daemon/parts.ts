@@ -66,7 +66,8 @@ export async function compose(
   const containerTable = new Containers();
   const imageMounts = new ImageMounts({ store, containers: containerTable, log });
   await removeUsedAuth(config.image.namespacedAuthDir);
-  const images = composeImages(live, { store, artifacts, users: imageMounts, log, ...(metrics && { news: metrics }) });
+  const news = metrics && { news: metrics };
+  const images = composeImages(live, { store, artifacts, users: imageMounts, log, ...news });
   const networks = createPodNetworks({
     confDir: config.network.networkDir,
     pluginDirs: config.network.pluginDirs,

@@ -59,9 +59,6 @@ function keyOf({ image, auth, namespace, only, authFile }: PullRequest): string 
     .digest("hex");
 }
 
-/** With the credentials of its namespace, where it has any. */
-type WithCredentials = PullRequest & { readonly credentials?: CredentialSource };
-
 async function pullCounted(deps: ImageDeps, request: PullRequest, signal: AbortSignal): Promise<string> {
   try {
     const id = await pullFirst(deps, request, signal);
@@ -72,6 +69,9 @@ async function pullCounted(deps: ImageDeps, request: PullRequest, signal: AbortS
     throw error;
   }
 }
+
+/** With the credentials of its namespace, where it has any. */
+type WithCredentials = PullRequest & { readonly credentials?: CredentialSource };
 
 /** Pulls the first candidate that can be had; rejects with the last one's failure. */
 async function pullFirst(deps: ImageDeps, request: PullRequest, signal: AbortSignal): Promise<string> {
@@ -136,7 +136,8 @@ async function pullReference(
   };
   const decryptionOf = await decryptionsOf(deps, resolved.manifest.layers);
   const { signal: watched, counted } = progress;
-  const fetching = { source: resolved.source, signal: watched, counted, decryptionOf, there, news: newsOf(deps, name) };
+  const news = newsOf(deps, name);
+  const fetching = { source: resolved.source, signal: watched, counted, decryptionOf, there, news };
   return await deps.layers.fetchAll(layers, fetching, () =>
     recordImage(deps, name, resolved, { topLayer: layers.at(-1)?.id, signatures }),
   );
