@@ -30,7 +30,7 @@ const homes: Readonly<Record<string, string>> = {
   "@bufbuild/protobuf": "cri",
   koffi: "host",
   "smol-toml": "config",
-  yaml: "registry",
+  yaml: "oci",
   "prom-client": "observe",
   ws: "streaming",
   openpgp: "registry",

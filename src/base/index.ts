@@ -1,6 +1,7 @@
 export { type Clock, goZeroTime, nsFromRfc3339, rfc3339FromNs, systemClock } from "./clock.ts";
 export { assertNever, codeOf, errnoOf, Fault, type FaultCode, isFault, reasonOf, withStep } from "./fault.ts";
 export { Flight } from "./flight.ts";
+export { parseGoRegExp } from "./go-regexp.ts";
 export { newId, shortId } from "./ids.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { localTimestamp } from "./local-timestamp.ts";

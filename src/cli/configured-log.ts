@@ -1,4 +1,5 @@
-import { type Config, parseGoRegExp, parseLogLevel } from "../config/index.ts";
+import { parseGoRegExp } from "../base/index.ts";
+import { type Config, parseLogLevel } from "../config/index.ts";
 import { type Log, parseLogFormat, setUpLog } from "./log.ts";
 import type { Terminal } from "./terminal.ts";
 

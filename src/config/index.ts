@@ -13,7 +13,7 @@ export { parseGoBool, parseGoInt } from "./go-values.ts";
 export { handlerProblem, usableHandlers } from "./handlers.ts";
 export { type Note, type Source, sourceText } from "./layer.ts";
 export { type LoadedConfig, loadConfig } from "./load.ts";
-export { parseGoRegExp, parseLogLevel } from "./log-options.ts";
+export { parseLogLevel } from "./log-options.ts";
 export { parseMemorySize } from "./memory-size.ts";
 export { migrateDefaults, migratedVersions } from "./migrate.ts";
 export type { Kind, Option, OptionValue, Reload } from "./option.ts";

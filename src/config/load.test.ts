@@ -229,8 +229,8 @@ describe("loadConfig: notes", () => {
 
   it("says of every key that is set and has no effect yet what is missing, once, and of no other", async () => {
     const text = `[crio.runtime]
-hooks_dir = ["/etc/hooks"]
-cdi_spec_dirs = ["/etc/cdi", "/var/run/cdi"] # the default
+shared_cpuset = "0-1"
+decryption_keys_path = "/etc/crio/keys/" # the default
 log_to_journald = true
 [crio.runtime.runtimes.other]
 exec_cpu_affinity = "first"
@@ -243,15 +243,14 @@ signature_policy = "/etc/policy.json"
     const missing = notes.filter(({ message }) => message === "configuration key has no effect yet");
     assert.deepEqual(missing.map(({ fields }) => fields.key).toSorted(), [
       "crio.image.signature_policy",
-      "crio.runtime.hooks_dir",
       "crio.runtime.rdt_config_file",
       "crio.runtime.runtimes.other.exec_cpu_affinity",
-      "crio.runtime.workloads.managed",
+      "crio.runtime.shared_cpuset",
     ]);
-    const hooks = missing.find(({ fields }) => fields.key === "crio.runtime.hooks_dir");
-    assert.equal(hooks?.level, "warn");
-    assert.equal(hooks?.fields.missing, "no hooks are run");
-    assert.match(String(hooks?.fields.where), /crio\.conf, line 2$/);
+    const shared = missing.find(({ fields }) => fields.key === "crio.runtime.shared_cpuset");
+    assert.equal(shared?.level, "warn");
+    assert.equal(shared?.fields.missing, "no container shares CPUs");
+    assert.match(String(shared?.fields.where), /crio\.conf, line 2$/);
     assert.deepEqual(
       (await load()).notes.filter(({ message }) => message.includes("no effect yet")),
       [],

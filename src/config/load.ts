@@ -163,8 +163,5 @@ function notYetNotes(layer: Layer): readonly Note[] {
       say(`crio.runtime.runtimes.${name}.${key}`, option.notYet, source);
     }
   }
-  for (const [name, { source }] of layer.workloads) {
-    say(`crio.runtime.workloads.${name}`, "no pod gets the resources of a workload", source);
-  }
   return notes;
 }

@@ -27,7 +27,7 @@ describe("validateConfig", () => {
     ["crio.runtime", "default_runtime = 'nope'", /"nope" is not in .* which has crun/],
     ["crio.runtime", "timezone = 'Moon/Sea'", /timezone/],
     ["crio.runtime", "log_level = 'loud'", /log level/],
-    ["crio.runtime", "log_filter = '('", /log filter/],
+    ["crio.runtime", "log_filter = '('", /regular expression/],
     ["crio.runtime.workloads.w", "annotation_prefix = 'x'", /annotation shouldn't be empty/],
     [
       "crio.runtime.workloads.w",

@@ -4,7 +4,7 @@ import { capabilitiesProblem, capabilityOf } from "./capabilities.ts";
 import { parseCpuset } from "./cpuset.ts";
 import { parseDevice } from "./device.ts";
 import { parseGoBool, parseGoInt } from "./go-values.ts";
-import { parseGoRegExp, parseLogLevel } from "./log-options.ts";
+import { parseLogLevel } from "./log-options.ts";
 import { parseMemorySize } from "./memory-size.ts";
 import { suggestion } from "./suggest.ts";
 import { parseSysctl } from "./sysctl.ts";
@@ -154,12 +154,6 @@ parser(
   ],
   ["", "loud", "__proto__"],
 );
-
-describe("parseGoRegExp", () => {
-  it("takes Go's flags at the beginning", () => assert.match("ABC", parseGoRegExp("(?i)^b?a")));
-  it("refuses what is no expression", () => assert.throws(() => parseGoRegExp("("), invalid));
-  it("matches everything when empty", () => assert.match("anything", parseGoRegExp("")));
-});
 
 describe("capabilities", () => {
   it("are known with and without prefix, in any case", () => {

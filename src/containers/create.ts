@@ -1,6 +1,6 @@
 import { Fault, newId, reasonOf, Undo } from "../base/index.ts";
 import { createUnderConmon } from "../runtime/index.ts";
-import { buildContainerSpec, systemdAnnotations } from "../spec/index.ts";
+import { buildContainerSpec, specWithCdi, systemdAnnotations } from "../spec/index.ts";
 import {
   type Container,
   type ContainerRecord,
@@ -17,6 +17,7 @@ import { type Gathered, gatherFacts, type Mounted } from "./gather.ts";
 import { mountImages } from "./image-mounts.ts";
 import { prepareLog } from "./log-path.ts";
 import { containerName } from "./names.ts";
+import { monitorPlacer } from "./place-monitor.ts";
 import { type ContainerPlan, planContainer } from "./plan.ts";
 import { releaseProcesses } from "./release.ts";
 import { undoCreation } from "./undo-creation.ts";
@@ -154,7 +155,7 @@ async function build(plan: ContainerPlan, gathered: Gathered): Promise<Container
     podIps: pod.ips,
     seccompProfile: gathered.seccompRef,
   });
-  const spec = buildContainerSpec({
+  const built = buildContainerSpec({
     ...gathered.spec,
     annotations: {
       pod: pod.record.annotations,
@@ -164,6 +165,7 @@ async function build(plan: ContainerPlan, gathered: Gathered): Promise<Container
       crio: { ...ours, ...systemdAnnotationsFor(plan) },
     },
   });
+  const spec = specWithCdi(built, gathered.cdi);
   await writeSpec(record, spec);
   return { record, spec, state: { is: "created" } };
 }
@@ -192,13 +194,7 @@ async function createInRuntime(deps: ContainerDeps, plan: ContainerPlan, contain
     logLevel: deps.options.logLevel(),
     noPivot: deps.options.noPivot,
     ...(record.runtimePath === "" ? {} : { runtimePath: record.runtimePath }),
-    placeMonitor: (pid) =>
-      deps.cgroups.placeMonitor({
-        pid,
-        containerId: record.id,
-        parent: pod.record.cgroupParent,
-        monitorCgroup: handler.monitor.cgroup,
-      }),
+    placeMonitor: monitorPlacer(deps, { id: record.id, pod: pod.record, handler }),
   });
   return {
     ...container,

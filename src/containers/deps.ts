@@ -6,8 +6,11 @@ import type { SeccompProfile } from "../security/index.ts";
 import type { HostFacts as SpecHostFacts } from "../spec/index.ts";
 import type { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
 import type { Store } from "../storage/index.ts";
+import type { CdiDevices } from "./cdi-devices.ts";
+import type { HookDirectories } from "./hook-directories.ts";
 import type { ImageMounts } from "./image-mounts.ts";
 import type { Stopping } from "./stopping.ts";
+import type { Workload } from "./workloads.ts";
 
 /** What the operations on containers work with. */
 export interface ContainerDeps {
@@ -24,6 +27,8 @@ export interface ContainerDeps {
   readonly store: Store;
   readonly images: ImageDeps;
   readonly imageMounts: ImageMounts;
+  readonly hooks: HookDirectories;
+  readonly cdi: CdiDevices;
   readonly cgroups: CgroupManager;
   readonly handlers: Handlers;
   readonly host: HostFacts;
@@ -87,6 +92,12 @@ export interface ContainerOptions {
   readonly defaultEnv: readonly string[];
   readonly defaultUlimits: readonly Ulimit[];
   readonly additionalDevices: readonly DeviceOption[];
+  /** Devices of the host that pods may ask for by annotation. */
+  readonly allowedDevices: readonly string[];
+  readonly cdiSpecDirs: readonly string[];
+  readonly workloads: readonly Workload[];
+  /** CPUs for infra containers and monitors, as a list such as `0-3,8`, or "". */
+  readonly infraCpuset: string;
   readonly bindMountPrefix: string;
   readonly absentMountSourcesToReject: readonly string[];
   /** A mounts.conf in place of the usual ones, or "". */

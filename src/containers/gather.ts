@@ -13,14 +13,20 @@ import {
   type CommandPlan,
   type ContainerSpecPlan,
   type DevicesPlan,
+  hooksFor,
   injectedGomaxprocs,
+  type KnownCdiEdits,
   type NamespacesPlan,
   type NamespaceUse,
+  parseAnnotatedDevices,
   parseUmask,
+  parseUnified,
   pidNamespace,
   planMounts,
+  processArgs,
   processCwd,
   processEnv,
+  type ResourcesPlan,
 } from "../spec/index.ts";
 import { type Container, isLive, type PodNamespaces, statusWord, type Volume } from "../state/index.ts";
 import { defaultMounts } from "./default-mounts.ts";
@@ -36,12 +42,15 @@ import { timeZoneMounts } from "./time-zone.ts";
 import { generatedUserFiles, readUserFiles } from "./user-files.ts";
 import { hostOwner, hostRoot, requireMapped, userNamespacePlan } from "./user-namespace.ts";
 import { volumeMounts } from "./volumes.ts";
+import { resourcesOfWorkload } from "./workloads.ts";
 
 /** All that the spec needs, with nothing left to look up. */
 export interface Gathered {
   readonly rootfs: string;
   readonly volumes: readonly Volume[];
   readonly seccompRef: string;
+  /** What CDI devices change of the spec that is built. */
+  readonly cdi: readonly KnownCdiEdits[];
   readonly spec: Omit<ContainerSpecPlan, "annotations">;
 }
 
@@ -127,10 +136,16 @@ export async function gatherFacts(
   const hasOwnUsers = config.mounts.some(({ containerPath }) => /^\/etc(\/passwd)?\/?$/.test(containerPath));
   const env = processEnv(command, pod.record.hostname);
   const readonly = security.readonlyRootfs || deps.options.readOnly;
+  const hooks = hooksFor(await deps.hooks.rules(), {
+    annotations: { ...plan.annotations, ...pod.record.annotations },
+    program: processArgs(command)[0] ?? "",
+    hasBindMounts: config.mounts.length > 0,
+  });
   return {
     rootfs,
     volumes: requested.volumes,
     seccompRef: seccomp.ref,
+    cdi: await deps.cdi.editsFor({ names: config.cdiDevices, annotations: plan.annotations }, deps.options.cdiSpecDirs),
     spec: {
       id: plan.id,
       host: deps.host.spec,
@@ -194,23 +209,48 @@ export async function gatherFacts(
         ...(config.resources === undefined ? {} : { requested: config.resources }),
         minMemoryBytes: handler.minMemoryBytes,
         pidsLimit: deps.options.pidsLimit,
+        ...annotatedResources(deps, plan),
       },
       cgroupsPath: deps.cgroups.containerPath(pod.record.cgroupParent, plan.id),
       namespaces: namespacesPlan(deps, plan),
+      ...(hooks === undefined ? {} : { hooks }),
     },
   };
 }
 
-async function devicesPlan(deps: ContainerDeps, { config, handler }: ContainerPlan): Promise<DevicesPlan> {
+/** What the pod's annotations say of the limits of this container. */
+function annotatedResources(
+  { options }: ContainerDeps,
+  { pod, config }: ContainerPlan,
+): Pick<ResourcesPlan, "unified" | "workload"> {
+  const { annotations } = pod.record;
+  const { name } = config.metadata;
+  // The label is what the kubelet sets; crictl sets none.
+  const unified = featureValue(
+    annotations,
+    featureAnnotation.unifiedCgroup,
+    config.labels["io.kubernetes.container.name"] ?? name,
+  );
+  const workload = resourcesOfWorkload(options.workloads, annotations, name);
+  return {
+    ...(unified === undefined ? {} : { unified: parseUnified(unified) }),
+    ...(workload === undefined ? {} : { workload }),
+  };
+}
+
+async function devicesPlan(deps: ContainerDeps, { config, handler, pod }: ContainerPlan): Promise<DevicesPlan> {
+  const annotated = featureValue(pod.record.annotations, featureAnnotation.devices) ?? "";
   const { privileged, runAsUser, runAsGroup } = config.security;
   const withHostDevices = privileged && !handler.privilegedWithoutHostDevices;
   return {
     configured: await Promise.all(
-      deps.options.additionalDevices.map(async (device) => ({
-        node: await deviceNode(device.hostPath),
-        containerPath: device.containerPath,
-        permissions: device.permissions,
-      })),
+      [...deps.options.additionalDevices, ...parseAnnotatedDevices(annotated, deps.options.allowedDevices)].map(
+        async (device) => ({
+          node: await deviceNode(device.hostPath),
+          containerPath: device.containerPath,
+          permissions: device.permissions,
+        }),
+      ),
     ),
     hostDevices: withHostDevices ? await devicesBelow("/dev") : [],
     privilegedWithoutHostDevices: handler.privilegedWithoutHostDevices,

@@ -9,6 +9,7 @@ import type { ContainerDeps } from "./deps.ts";
 import { findMountImages } from "./image-mounts.ts";
 import { checkLabels } from "./labels.ts";
 import { type LogPlace, logPlaceOf } from "./log-path.ts";
+import { allowedAnnotations, workloadOf } from "./workloads.ts";
 
 /** All that is decided of a container before anything is acquired. */
 export interface ContainerPlan {
@@ -52,9 +53,6 @@ export async function planContainer(
     throw new Fault("denied", "no privileged container allowed in sandbox");
   }
   checkLabels(config.labels);
-  if (config.cdiDevices.length > 0) {
-    throw new Fault("unimplemented", `CDI devices are not supported yet: ${config.cdiDevices.join(", ")}`);
-  }
   const handler = deps.handlers.get(pod.record.runtimeHandler);
   const image = await plannedImage(deps, config.image);
   const mountImages = await findMountImages(deps.images, config.mounts);
@@ -65,7 +63,10 @@ export async function planContainer(
     pod,
     config,
     handler,
-    annotations: filterAnnotations(config.annotations, handler.allowedAnnotations),
+    annotations: filterAnnotations(
+      config.annotations,
+      allowedAnnotations(handler, workloadOf(deps.options.workloads, pod.record.annotations)),
+    ),
     image,
     mountImages,
     createdAtNs: deps.clock.nowNs(),

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Config, parseDevice, parseUlimit } from "../config/index.ts";
-import type { ContainerDeps } from "../containers/index.ts";
+import { type Config, parseDevice, parseUlimit, type Workload as WorkloadConfig } from "../config/index.ts";
+import type { ContainerDeps, Workload } from "../containers/index.ts";
 import { loadSeccompProfile, type SeccompProfile } from "../security/index.ts";
 
 /** The daemon's options that containers depend on. */
@@ -28,6 +28,10 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
       containerPath: destination,
       permissions,
     })),
+    allowedDevices: runtime.allowedDevices,
+    cdiSpecDirs: runtime.cdiSpecDirs,
+    workloads: [...config.workloads.values()].map(workloadFrom),
+    infraCpuset: runtime.infraCtrCpuset,
     bindMountPrefix: runtime.bindMountPrefix,
     absentMountSourcesToReject: runtime.absentMountSourcesToReject,
     defaultMountsFile: runtime.defaultMountsFile,
@@ -45,6 +49,11 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
 /** CRI-O makes it too, beside the directory of exits (reference: ondisk.md 1), and puts nothing in it. */
 export function execDirectory(exitsDir: string): string {
   return join(dirname(exitsDir), "exec-pid-dir");
+}
+
+function workloadFrom(workload: WorkloadConfig): Workload {
+  const { cpuset = "", cpushares = 0n, cpuquota = 0n, cpuperiod = 0n } = workload.resources ?? {};
+  return { ...workload, resources: { cpuset, cpushares, cpuquota, cpuperiod } };
 }
 
 /** The profiles that are configured to stand for RuntimeDefault. A missing one of the node counts as not configured. */

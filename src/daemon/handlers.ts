@@ -1,6 +1,12 @@
 import { access } from "node:fs/promises";
 import { Fault, type Logger, reasonOf } from "../base/index.ts";
-import { type Config, type RuntimeHandler as HandlerConfig, parseMemorySize, usableHandlers } from "../config/index.ts";
+import {
+  type Config,
+  type RuntimeHandler as HandlerConfig,
+  parseCpuset,
+  parseMemorySize,
+  usableHandlers,
+} from "../config/index.ts";
 import { findProgram } from "../host/index.ts";
 import { probeRuntime, type RuntimeHandler } from "../runtime/index.ts";
 
@@ -90,6 +96,7 @@ async function resolveHandler(context: Context, name: string, handler: HandlerCo
     platformPaths: Object.fromEntries(handler.platformRuntimePaths),
     seccompProfile: handler.seccompProfile,
     features: probe.features,
+    programCpus: parseCpuset(config.runtime.infraCtrCpuset),
   };
 }
 

@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../base/index.ts";
 import { type Config, version } from "../config/index.ts";
-import { type ImageDeps, type ImageUsers, LayerFlights, pinnedBy, SharedWork } from "../images/index.ts";
+import { type ImageDeps, type ImageUsers, LayerFlights, PullsUnderway, pinnedBy, SharedWork } from "../images/index.ts";
 import { hostPlatform } from "../oci/index.ts";
 import {
   authFileSearchPath,
@@ -49,6 +49,7 @@ export function composeImages(
     candidates: (name) => candidatesForShortName(registries(), name, modeOf(shortNameMode)),
     pulls: new SharedWork("pull"),
     layers: new LayerFlights(store, registry, log),
+    underway: new PullsUnderway(),
     platform: hostPlatform(),
     progressTimeoutMs: pullProgressTimeoutMs,
     pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),
@@ -66,7 +67,7 @@ export async function readRegistries(config: Config): Promise<RegistriesConfig> 
  * containers-registries.conf(5): the file that was named, else the user's own, else the node's; drop-ins of the directory that was
  * named, else the node's and then the user's.
  */
-export async function registriesFiles({ invocation }: Config): Promise<RegistriesConfFiles> {
+export async function registriesFiles({ invocation }: Pick<Config, "invocation">): Promise<RegistriesConfFiles> {
   const home = join(process.env.HOME ?? "/root", ".config/containers");
   const users = join(home, "registries.conf");
   const path = invocation.registriesConf || ((await isThere(users)) ? users : "/etc/containers/registries.conf");

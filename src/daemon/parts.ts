@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { Flight, KeyedLock, type Logger, Places, reasonOf, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
-import { ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
+import { CdiDevices, HookDirectories, ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
 import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
@@ -43,6 +43,8 @@ export async function compose(
   });
   const host = await readHostFacts(cgroups);
   warnOfMissingRights(host.boundingCapabilities, log);
+  const hooks = new HookDirectories(config.runtime.hooksDir, log);
+  await hooks.check();
   const live = await Live.start(config, { log, kernelVersion: host.kernelVersion });
   const store = await openNodeStore(config, { repairs: repairsStore, log });
   const containerTable = new Containers();
@@ -110,6 +112,8 @@ export async function compose(
     store,
     images,
     imageMounts,
+    hooks,
+    cdi: new CdiDevices(log),
     cgroups,
     handlers: live.handlers,
     host,
@@ -167,7 +171,6 @@ function podOptions(live: Live): PodDeps["podOptions"] {
     pauseImage: () => live.current.config.image.pauseImage,
     pauseCommand: () => live.current.config.image.pauseCommand,
     defaultSysctls: config.runtime.defaultSysctls.map(parseSysctl).map(({ key, value }) => [key, value]),
-    infraCpuset: config.runtime.infraCtrCpuset,
     podEvents: config.runtime.enablePodEvents,
   };
 }

@@ -3,6 +3,7 @@ export { readBounded, readWhole } from "./bounded-read.ts";
 export type { KernelPath } from "./c-string.ts";
 export { boundingCapabilities, ownCapabilities } from "./capabilities.ts";
 export { type ConsoleSocket, listenForConsole } from "./console-socket.ts";
+export { onAllCpus } from "./cpu-affinity.ts";
 export * from "./dbus/index.ts";
 export {
   type CallOptions,

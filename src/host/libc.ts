@@ -28,6 +28,8 @@ export interface Libc {
   prctl(option: number, a: Count, b: Count, c: Count, d: Count): number;
   /** The system call, which acts on this thread alone; libc's function of that name acts on all. */
   setresuidThread(number: number, real: number, effective: number, saved: number): Count;
+  sched_getaffinity(pid: number, size: Count, mask: Pointer): number;
+  sched_setaffinity(pid: number, size: Count, mask: Pointer): number;
   pthread_sigmask(how: number, set: Pointer, old: Pointer): number;
   clone(body: Pointer, stack: Count, flags: number, argument: Pointer): number;
   mmap(address: Pointer, length: Count, protection: number, flags: number, fd: number, offset: Count): bigint;
@@ -111,6 +113,8 @@ const declarations: Readonly<Record<keyof Functions, Declaration>> = {
   sethostname: ["int", "str", "size_t"],
   prctl: ["int", "int", "ulong", "ulong", "ulong", "ulong"],
   setresuidThread: ["long", "long", "uint", "uint", "uint"],
+  sched_getaffinity: ["int", "int", "size_t", "void *"],
+  sched_setaffinity: ["int", "int", "size_t", "void *"],
   pthread_sigmask: ["int", "int", "void *", "void *"],
   clone: ["int", "void *", "uintptr_t", "int", "void *"],
   mmap: ["void *", "void *", "size_t", "int", "int", "int", "long"],

@@ -23,6 +23,8 @@ export interface RunOptions {
   /** Per stream, default 1 MiB. More makes it a Fault("exhausted"), and the program is killed. */
   readonly maxOutputBytes?: number;
   readonly signal?: AbortSignal;
+  /** As for `startProgram`. */
+  readonly cpus?: readonly number[];
 }
 
 export interface ProgramResult {
@@ -151,9 +153,9 @@ class Run {
 
 /** ETXTBSY passes: some process that was just forked still has the freshly written file open. */
 async function startUnlessBusy(path: string, args: readonly string[], options: RunOptions): Promise<StartedProgram> {
-  const { env, cwd, input } = options;
+  const { env, cwd, input, cpus = [] } = options;
   const stdio = [input === undefined ? "null" : "write", "read", "read"] as const;
-  const plan = { stdio, newSession: true, ...(env && { env }), ...(cwd === undefined ? {} : { cwd }) };
+  const plan = { stdio, newSession: true, cpus, ...(env && { env }), ...(cwd === undefined ? {} : { cwd }) };
   for (const waitMs of busyRetriesMs) {
     try {
       return await start(path, args, plan);

@@ -1,5 +1,6 @@
 import { Fault, Places } from "../base/index.ts";
-import { libc } from "./libc.ts";
+import { onCpus } from "./cpu-affinity.ts";
+import { type Libc, libc } from "./libc.ts";
 import { checked, close, failed, kernel } from "./syscalls.ts";
 
 const POSIX_SPAWN_SETPGROUP = 0x02;
@@ -21,6 +22,8 @@ export interface SpawnPlan {
   /** By the child's descriptor: one of ours to copy, or /dev/null. */
   readonly descriptors: readonly (number | "null")[];
   readonly group: "ours" | "own" | "own session";
+  /** The CPUs that it may run on, and all that it starts; none: wherever we may. */
+  readonly cpus: readonly number[];
 }
 
 /** So many programs are started at a time, each on a thread of its own; the others wait. */
@@ -57,24 +60,23 @@ async function spawnNow(plan: SpawnPlan): Promise<number> {
       ok(libc().posix_spawn_file_actions_addchdir_np(actions, plainText(plan.cwd)), "posix_spawn chdir");
     }
     const pid = Buffer.alloc(4);
-    const result = await new Promise<number>((resolve, reject) => {
-      libc().posix_spawn.async(
-        pid,
-        plainText(plan.path),
-        actions,
-        attributes,
-        [...argv, null],
-        [...envp, null],
-        (error: unknown, errno: number) => (error ? reject(error) : resolve(errno)),
-      );
-    });
-    ok(result, "posix_spawn", plan.path);
+    const call = [pid, plainText(plan.path), actions, attributes, [...argv, null], [...envp, null]] as const;
+    // A child begins on the CPUs of the thread that starts it, which only we can set for ourselves.
+    const errno =
+      plan.cpus.length > 0 ? onCpus(plan.cpus, () => libc().posix_spawn(...call)) : await onAnotherThread(call);
+    ok(errno, "posix_spawn", plan.path);
     return pid.readInt32LE(0);
   } finally {
     libc().posix_spawn_file_actions_destroy(actions);
     libc().posix_spawnattr_destroy(attributes);
     for (const fd of copies) close(fd);
   }
+}
+
+function onAnotherThread(call: Readonly<Parameters<Libc["posix_spawn"]>>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    libc().posix_spawn.async(...call, (error: unknown, errno: number) => (error ? reject(error) : resolve(errno)));
+  });
 }
 
 function setAttributes(attributes: Buffer, plan: SpawnPlan): void {

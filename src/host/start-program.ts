@@ -22,6 +22,8 @@ export interface StartOptions {
   readonly newProcessGroup?: boolean;
   /** A session of its own, and with it a group. */
   readonly newSession?: boolean;
+  /** The CPUs that it and what it starts may run on, as taskset(1) has it. None or absent: those that we may. */
+  readonly cpus?: readonly number[];
 }
 
 export interface StartedProgram {
@@ -66,6 +68,7 @@ export async function start(path: string, args: readonly string[], options: Star
       cwd: options.cwd,
       descriptors: ends.map(({ theirs }) => theirs),
       group: groupOf(options),
+      cpus: options.cpus ?? [],
     });
     return started(pid, ends.splice(0).map(wrapped), groupOf(options));
   } finally {

@@ -4,6 +4,7 @@ import type { RegistryClient } from "../registry/index.ts";
 import type { Store } from "../storage/index.ts";
 import type { LayerFlights } from "./layers.ts";
 import type { SharedWork } from "./shared-work.ts";
+import type { PullsUnderway } from "./underway.ts";
 
 /** What the operations on images work with. */
 export interface ImageDeps {
@@ -13,6 +14,8 @@ export interface ImageDeps {
   readonly candidates: (name: string) => readonly ImageReference[];
   readonly pulls: SharedWork<string>;
   readonly layers: LayerFlights;
+  /** The pulls that are going on, for whoever shows them. */
+  readonly underway: PullsUnderway;
   readonly platform: Platform;
   /** How long a pull may go on without receiving anything; 0 for ever. */
   readonly progressTimeoutMs: number;

@@ -1,10 +1,16 @@
 import { Fault, isFault, type Logger, Places, reasonOf, withStep } from "../base/index.ts";
-import type { Descriptor, Digest } from "../oci/index.ts";
+import { type Descriptor, type Digest, digestAlgorithm } from "../oci/index.ts";
 import type { RegistryClient, RegistrySource } from "../registry/index.ts";
 import type { StagedLayer, Store } from "../storage/index.ts";
 
 /** Layers that one pull fetches at once. Pulls do not wait for each other: the registry of one of them may have stopped talking. */
 const downloadsAtOnce = 6;
+
+/**
+ * Layers from this size on are hashed where they are unpacked alone. Smaller ones also where they arrive: there is little to hash, they
+ * have all come before anybody trips over what is wrong with them, and the error then names the registry that it came from.
+ */
+const largeBytes = 2 ** 20;
 
 /** A layer of an image: where it is had, what it must unpack to, and its place in the chain. */
 export interface LayerPlan {
@@ -38,7 +44,9 @@ export interface FetchOptions {
   readonly source: RegistrySource;
   readonly signal: AbortSignal;
   /** Follows the bytes of a layer as they come. */
-  readonly counted: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+  readonly counted: (layer: Digest, bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+  /** A layer is in the store. */
+  readonly there: (layer: Digest) => void;
 }
 
 interface LayerOptions extends FetchOptions {
@@ -58,6 +66,8 @@ export class LayerFlights {
   readonly #wanted = new Map<string, number>();
   /** Layers that a pull has put into the store, and that no image is known to be made of. */
   readonly #unclaimed = new Set<string>();
+  /** What has arrived stays, although its pull does not end: another daemon is about to go on with it. */
+  #keeping = false;
   /** Removals under way: what they remove must not be taken for being there. */
   readonly #removals = new Set<Promise<void>>();
 
@@ -84,6 +94,26 @@ export class LayerFlights {
     }
   }
 
+  /**
+   * Runs a removal that leaves alone what `isWanted` says: pulls have looked for these layers, and found them. Those that come to nothing
+   * remove them.
+   */
+  async sparing<T>(removal: (isWanted: (layerId: string) => boolean) => Promise<T>): Promise<T> {
+    return await removal((id) => {
+      if (!this.#wanted.has(id)) return false;
+      this.#unclaimed.add(id);
+      return true;
+    });
+  }
+
+  /**
+   * From now on, layers that are in the store stay there when their pull fails: to be called before all pulls are ended by the end of the
+   * daemon, so that the next one does not fetch them again.
+   */
+  keepArrived(): void {
+    this.#keeping = true;
+  }
+
   /** Removes what nobody wants any more. */
   #leave(plans: readonly LayerPlan[]): Promise<void> {
     const left: string[] = [];
@@ -92,7 +122,7 @@ export class LayerFlights {
       if (others > 0) this.#wanted.set(id, others);
       else {
         this.#wanted.delete(id);
-        if (this.#unclaimed.delete(id)) left.push(id);
+        if (this.#unclaimed.delete(id) && !this.#keeping) left.push(id);
       }
     }
     const removal = this.#remove(left);
@@ -118,7 +148,7 @@ export class LayerFlights {
     let parent: Promise<void> = Promise.resolve();
     for (const plan of plans) {
       const below = parent;
-      parent = this.#ensure(plan, below, { ...options, signal, places });
+      parent = this.#ensure(plan, below, { ...options, signal, places }).then(() => options.there(plan.blob.digest));
       parent.catch((error: unknown) => {
         failure ??= error;
         // "cancelled", so that another pull that waits for one of these layers fetches it for itself.
@@ -177,11 +207,12 @@ export class LayerFlights {
   async #stage(plan: LayerPlan, { source, signal, counted, places }: LayerOptions): Promise<StagedLayer> {
     const leave = await places.take(signal);
     try {
-      const blob = this.#registry.blob(source, plan.blob, { signal });
-      const staged = await this.#store.stageLayer(counted(blob), { signal });
-      if (staged.diffId === plan.diffId) return staged;
+      const blob = this.#registry.blob(source, plan.blob, { signal, readerVerifies: plan.blob.size >= largeBytes });
+      const staged = await this.#store.stageLayer(counted(plan.blob.digest, blob), { signal });
+      const problem = mismatchOf(staged, plan);
+      if (problem === undefined) return staged;
       await staged.discard();
-      throw new Fault("corrupt", `it unpacks to ${staged.diffId}, the image config says ${plan.diffId}`);
+      throw new Fault("corrupt", problem);
     } catch (error) {
       signal.throwIfAborted();
       throw withStep(`layer ${plan.blob.digest}`, error);
@@ -189,4 +220,16 @@ export class LayerFlights {
       leave();
     }
   }
+}
+
+/** What of a layer is not as the image says. */
+function mismatchOf(
+  { compressedDigest, diffId }: StagedLayer,
+  { blob, diffId: wanted }: LayerPlan,
+): string | undefined {
+  // The registry client has compared any other kind of digest.
+  if (digestAlgorithm(blob.digest) === "sha256" && compressedDigest !== blob.digest) {
+    return `the digest of what came is ${compressedDigest}`;
+  }
+  return diffId === wanted ? undefined : `it unpacks to ${diffId}, the image config says ${wanted}`;
 }

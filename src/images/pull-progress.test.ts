@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it, mock } from "node:test";
 import { isFault, silentLogger } from "../base/index.ts";
+import { parseDigest } from "../oci/index.ts";
 import { watchProgress } from "./pull-progress.ts";
+import { PullsUnderway } from "./underway.ts";
 
 const never = new AbortController().signal;
-const start = (timeoutMs: number, signal = never) => watchProgress({ timeoutMs, signal, log: silentLogger });
+const layer = parseDigest(`sha256:${"0".repeat(64)}`);
+const start = (timeoutMs: number, signal = never) => {
+  const underway = new PullsUnderway().begin("quay.io/a/b:1");
+  return watchProgress({ timeoutMs, signal, underway, log: silentLogger });
+};
 
 describe("the watch over a pull", () => {
   it("ends it when nothing comes for the time, and not before", async () => {
@@ -21,6 +27,7 @@ describe("the watch over a pull", () => {
       assert.equal(progress.signal.aborted, false, "nothing is awaited");
       const bytes = progress
         .counted(
+          layer,
           (async function* () {
             yield Buffer.from("abc");
             await new Promise(() => {});

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Fault, isFault, nsFromRfc3339, withStep } from "../base/index.ts";
-import { checkLayersMatch, digestHex, type ImageReference, referenceText } from "../oci/index.ts";
+import { checkLayersMatch, type Digest, digestHex, type ImageReference, referenceText } from "../oci/index.ts";
 import type { Credential, ResolvedImage } from "../registry/index.ts";
 import type { ImageDeps } from "./deps.ts";
 import { planLayers } from "./layers.ts";
@@ -55,13 +55,19 @@ async function pullReference(
 ): Promise<string> {
   const name = referenceText(reference);
   const log = deps.log.with({ image: name });
-  using progress = watchProgress({ timeoutMs: deps.progressTimeoutMs, signal, log });
+  using underway = deps.underway.begin(name);
+  using progress = watchProgress({ timeoutMs: deps.progressTimeoutMs, signal, underway, log });
   const wanted = { platform: deps.platform, signal: progress.signal, ...(auth === undefined ? {} : { auth }) };
   const resolved = await progress.during(() => deps.registry.resolve(reference, wanted));
   checkLayersMatch(resolved.manifest, resolved.config);
   const layers = planLayers(deps.store, resolved.manifest.layers, resolved.config.rootfs.diffIds);
+  underway.planned(resolved.manifest.layers);
   log.debug("image resolved", { digest: resolved.manifestDigest, layers: layers.length });
-  const fetching = { source: resolved.source, signal: progress.signal, counted: progress.counted };
+  const there = (layer: Digest) => {
+    underway.there(layer);
+    log.debug("layer is there", { layer, progress: underway.summary() });
+  };
+  const fetching = { source: resolved.source, signal: progress.signal, counted: progress.counted, there };
   return await deps.layers.fetchAll(layers, fetching, () => recordImage(deps, name, resolved, layers.at(-1)?.id));
 }
 

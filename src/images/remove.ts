@@ -17,7 +17,7 @@ export async function removeImage(deps: ImageDeps, text: string): Promise<void> 
   }
   await deps.users.whileUnused(image.id, async () => {
     try {
-      await deps.store.removeImage(image.id);
+      await deps.layers.sparing((isWanted) => deps.store.removeImage(image.id, { isWanted }));
     } catch (error) {
       throw withStep("delete image", error);
     }

@@ -63,3 +63,4 @@ export {
 export type * from "./runtime-spec.ts";
 export { ociVersion } from "./runtime-spec.ts";
 export { maxRuntimeSpecBytes, parseRuntimeSpec, runtimeJson } from "./runtime-spec-json.ts";
+export { parseYamlObject } from "./yaml.ts";

@@ -23,6 +23,5 @@ export interface PodOptions {
   readonly pauseImage: () => string;
   readonly pauseCommand: () => string;
   readonly defaultSysctls: readonly (readonly [name: string, value: string])[];
-  readonly infraCpuset: string;
   readonly podEvents: boolean;
 }

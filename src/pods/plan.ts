@@ -1,7 +1,7 @@
 import { hostname as hostHostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { Fault } from "../base/index.ts";
-import { checkedLogDirectory, checkLabels } from "../containers/index.ts";
+import { allowedAnnotations, checkedLogDirectory, checkLabels, workloadOf } from "../containers/index.ts";
 import { featureAnnotation, featureValue } from "../oci/index.ts";
 import type { RuntimeHandler } from "../runtime/index.ts";
 import { filterAnnotations, filterSysctls, skippedSysctlText } from "../security/index.ts";
@@ -38,7 +38,7 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
   const userNamespace = planUserNamespace(namespaces);
   const labels = withPodLabels(config);
   checkLabels(labels);
-  const annotations = podAnnotationsFor(handler, config.annotations);
+  const annotations = podAnnotationsFor(deps, handler, config.annotations);
   const allPins = namespacePins(deps.options.namespacesDir, id);
   const pins = {
     ...(hostNetwork ? {} : { net: allPins.net }),
@@ -87,9 +87,10 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
   return plan;
 }
 
-/** The handler's default annotations under the pod's own, without those the handler does not allow. */
-function podAnnotationsFor(handler: RuntimeHandler, annotations: StringMap): StringMap {
-  return { ...handler.defaultAnnotations, ...filterAnnotations(annotations, handler.allowedAnnotations) };
+/** The handler's default annotations under the pod's own, without those that neither the handler nor the pod's workload allows. */
+function podAnnotationsFor(deps: PodDeps, handler: RuntimeHandler, annotations: StringMap): StringMap {
+  const allowed = allowedAnnotations(handler, workloadOf(deps.options.workloads, annotations));
+  return { ...handler.defaultAnnotations, ...filterAnnotations(annotations, allowed) };
 }
 
 /** Requests of crictl lack the labels by which the kubelet and cAdvisor know a pod. */

@@ -1,7 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, newId, reasonOf, Undo, withStep } from "../base/index.ts";
-import { hostRoot, mountOptionsIn, resolveSeccomp, userNamespacePlan } from "../containers/index.ts";
+import {
+  hostRoot,
+  monitorPlacer,
+  mountOptionsIn,
+  resolveSeccomp,
+  resourcesOfWorkload,
+  userNamespacePlan,
+} from "../containers/index.ts";
 import { ociVersion, type RuntimeSpec } from "../oci/index.ts";
 import { createUnderConmon, startInRuntime } from "../runtime/index.ts";
 import { resolveCapabilities } from "../security/index.ts";
@@ -216,6 +223,7 @@ async function build(deps: PodDeps, plan: PodPlan, acquired: Acquired): Promise<
     capabilities: capabilities.bounding ?? [],
     ...(config.security.seccomp === undefined ? {} : { field: config.security.seccomp }),
   });
+  const workload = resourcesOfWorkload(deps.options.workloads, record.annotations, "POD");
   const spec = buildInfraSpec({
     host: deps.host.spec,
     rootfsPath: acquired.mountPoint,
@@ -231,7 +239,8 @@ async function build(deps: PodDeps, plan: PodPlan, acquired: Acquired): Promise<
       hostnamePath: record.hostnamePath,
     },
     namespaces: namespacesPlan(record),
-    cpuset: deps.podOptions.infraCpuset,
+    cpuset: deps.options.infraCpuset,
+    ...(workload === undefined ? {} : { workload }),
     sysctls: plan.sysctls,
     annotations: {
       pod: record.annotations,
@@ -282,13 +291,7 @@ async function startInfra(deps: PodDeps, plan: PodPlan, pod: Pod): Promise<Pod> 
     attachDir: deps.options.attachDir,
     logLevel: deps.options.logLevel(),
     noPivot: deps.options.noPivot,
-    placeMonitor: (pid) =>
-      deps.cgroups.placeMonitor({
-        pid,
-        containerId: record.id,
-        parent: record.cgroupParent,
-        monitorCgroup: handler.monitor.cgroup,
-      }),
+    placeMonitor: monitorPlacer(deps, { id: record.id, pod: record, handler }),
   });
   await startInRuntime(handler, record.id);
   return {

@@ -23,6 +23,7 @@ export class Authorizer {
   #header: string | undefined;
   readonly #secrets = new Set<string>();
   #isAnonymous = true;
+  #origin: string | undefined;
 
   constructor(deps: AuthorizerDeps) {
     this.#deps = deps;
@@ -42,6 +43,11 @@ export class Authorizer {
   /** Whether no credential was found for this registry, as far as it was asked for. */
   get isAnonymous(): boolean {
     return this.#isAnonymous;
+  }
+
+  /** Where the credential was found that the registry is shown. */
+  get origin(): string | undefined {
+    return this.#origin;
   }
 
   /**
@@ -70,6 +76,7 @@ export class Authorizer {
   async #lookUp(signal: AbortSignal): Promise<Credential | undefined> {
     const credential = await untilAborted(this.#credential(), signal);
     this.#isAnonymous = credential === undefined;
+    this.#origin = credential?.origin;
     if (credential !== undefined) for (const secret of secretsOf(credential)) this.#secrets.add(secret);
     return credential;
   }

@@ -79,7 +79,10 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
         userAgent,
         schemes,
         tokens,
-        credential: async () => auth ?? credentials.lookUp(endpoint.reference, AbortSignal.timeout(lookUpTimeoutMs)),
+        credential: async () =>
+          auth === undefined
+            ? credentials.lookUp(endpoint.reference, AbortSignal.timeout(lookUpTimeoutMs))
+            : { ...auth, origin: "the pull request" },
       });
     });
 

@@ -6,6 +6,8 @@ export interface Credential {
   readonly password: string;
   /** An OAuth2 refresh token, used instead of the password with registries that hand out bearer tokens. */
   readonly identityToken?: string;
+  /** Where it was found, for errors: `auth file /run/…`; undefined where nobody has said. */
+  readonly origin?: string;
 }
 
 /**
@@ -37,6 +39,11 @@ export function credentialFromRequest(request: {
 /** The value of an `Authorization` header. */
 export function basicAuthorization(credential: Credential): string {
   return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
+}
+
+/** The end of an error: whose credentials a registry or a token server has refused. */
+export function shownFrom(origin: string | undefined): string {
+  return origin === undefined ? "" : `; it was shown the credentials of ${origin}`;
 }
 
 /** Every form in which a credential travels, to be kept out of error texts. */

@@ -39,7 +39,7 @@ export function createCredentialSource(options: CredentialSourceOptions): Creden
           const found =
             helper === authFilesHelper
               ? await lookUpInFiles(options, ask, reference, signal)
-              : await ask(helper, reference.domain, signal);
+              : await askNamed(ask, helper, reference, signal);
           if (found !== undefined) return found;
         } catch (error) {
           signal.throwIfAborted();
@@ -77,12 +77,22 @@ async function lookUpInFiles(
     const file = await readAuthFile(path);
     if (file === undefined) continue;
     const answer = lookUpAuth(file, reference);
-    if (answer?.is === "credential") return answer.credential;
-    if (answer?.is === "helper") return ask(answer.helper, reference.domain, signal);
+    if (answer?.is === "credential") return { ...answer.credential, origin: `the auth file ${path.path}` };
+    if (answer?.is === "helper") return askNamed(ask, answer.helper, reference, signal);
     const stored = await askStore(file, ask, reference, signal, options.log);
     if (stored !== undefined) return stored;
   }
   return undefined;
+}
+
+async function askNamed(
+  ask: AskHelper,
+  helper: string,
+  reference: ImageReference,
+  signal: AbortSignal,
+): Promise<Credential | undefined> {
+  const found = await ask(helper, reference.domain, signal);
+  return found === undefined ? undefined : { ...found, origin: `the credential helper ${helper}` };
 }
 
 /** A file's `credsStore` is often a desktop's and not installed here: its failure is no reason to fail the pull. */
@@ -95,7 +105,7 @@ async function askStore(
 ): Promise<Credential | undefined> {
   if (file.defaultHelper === undefined) return undefined;
   try {
-    return await ask(file.defaultHelper, reference.domain, signal);
+    return await askNamed(ask, file.defaultHelper, reference, signal);
   } catch (error) {
     signal.throwIfAborted();
     log.debug("credential store passed over", { file: file.path, reason: reasonOf(error) });

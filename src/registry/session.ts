@@ -1,6 +1,7 @@
 import { Fault, reasonOf, untilAborted } from "../base/index.ts";
 import { Authorizer, type AuthorizerDeps } from "./authorizer.ts";
 import { readBodyStart } from "./body.ts";
+import { shownFrom } from "./credential.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { RegistryFault, registryFailureOf } from "./failure.ts";
 import { getFollowing } from "./follow.ts";
@@ -123,9 +124,10 @@ export class RegistrySession {
   }
 
   #refusal(response: HttpResponse, { what, notFound }: SessionRequest): Promise<RegistryFault> {
-    const { secrets, isAnonymous } = this.#authorizer;
+    const { secrets, isAnonymous, origin } = this.#authorizer;
     const isDenial = response.status === 401 || response.status === 403;
-    const hint = isDenial && isAnonymous ? `; no credentials for ${this.endpoint.reference.domain} were given` : "";
+    const used = isAnonymous ? `; no credentials for ${this.endpoint.reference.domain} were given` : shownFrom(origin);
+    const hint = isDenial ? used : "";
     return statusFault(response, { what, notFound, secrets, hint });
   }
 }

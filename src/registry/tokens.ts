@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import { deadline, Flight, untilAborted } from "../base/index.ts";
 import { type JsonObject, jsonField, jsonText, parseJsonObject } from "../oci/index.ts";
 import { readBody } from "./body.ts";
-import { basicAuthorization, type Credential, secretsOf } from "./credential.ts";
+import { basicAuthorization, type Credential, secretsOf, shownFrom } from "./credential.ts";
 import { contentFault, RegistryFault } from "./failure.ts";
 import { getFollowing } from "./follow.ts";
 import { type HttpResponse, httpRequest, type Patience } from "./http.ts";
@@ -81,7 +81,8 @@ async function fetchToken(
   const response = await sendTokenRequest(request, signal);
   if (response.status !== 200) {
     const secrets = request.credential === undefined ? [] : secretsOf(request.credential);
-    const fault = await statusFault(response, { what, notFound: "no such token server", secrets });
+    const hint = shownFrom(request.credential?.origin);
+    const fault = await statusFault(response, { what, notFound: "no such token server", secrets, hint });
     // only the registry itself can say that there is no such image
     throw new RegistryFault(fault.code === "denied" ? "denied" : "failed", fault.message, fault.failure);
   }

@@ -20,6 +20,11 @@ export interface RuntimeHandler {
   /** Path of this handler's own default seccomp profile, or "". */
   readonly seccompProfile: string;
   readonly features: RuntimeFeatures;
+  /**
+   * The CPUs that the runtime and the monitors of containers run on (`infra_ctr_cpuset`); none: any. What is executed in a container would
+   * inherit them, so that the runtime does that anywhere.
+   */
+  readonly programCpus: readonly number[];
 }
 
 /** The conmon that watches a handler's containers. */

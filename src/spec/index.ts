@@ -1,4 +1,5 @@
 export { type AnnotationsPlan, specAnnotations, systemdAnnotations } from "./annotations.ts";
+export * from "./cdi/index.ts";
 export { buildContainerSpec, containerWarnings } from "./container.ts";
 export { type ContainerMountsPlan, fileMount } from "./container-mounts.ts";
 export { type DeviceSpec, parseAnnotatedDevices, parseDeviceSpec } from "./device-list.ts";
@@ -12,6 +13,7 @@ export {
 } from "./devices.ts";
 export { specWithAnnotations, specWithDevices, specWithEnv, specWithMounts } from "./edits.ts";
 export { type GomaxprocsPlan, injectedGomaxprocs } from "./gomaxprocs.ts";
+export { type HookRule, hooksFor, maxHookFileBytes, parseHookFile } from "./hooks/index.ts";
 export { buildInfraSpec, infraArgs } from "./infra.ts";
 export {
   checkMountRequests,

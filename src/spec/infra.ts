@@ -52,7 +52,7 @@ export function buildInfraSpec(plan: InfraSpecPlan): RuntimeSpec {
       ...(plan.sysctls.length === 0 ? {} : { sysctl: Object.fromEntries(plan.sysctls) }),
       resources: {
         devices: [denyAllDevices],
-        cpu: { shares: infraCpuShares, ...(plan.cpuset === "" ? {} : { cpus: plan.cpuset }) },
+        cpu: { shares: infraCpuShares, ...(plan.cpuset === "" ? {} : { cpus: plan.cpuset }), ...plan.workload },
       },
       ...(plan.cgroupsPath === undefined ? {} : { cgroupsPath: plan.cgroupsPath }),
       namespaces: linuxNamespaces(namespaces, { privateCgroup: false }),

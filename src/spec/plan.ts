@@ -5,6 +5,7 @@ import type { ContainerMountsPlan } from "./container-mounts.ts";
 import type { DevicesPlan } from "./devices.ts";
 import type { CommandPlan, Rlimit } from "./process.ts";
 import type { ResourcesPlan } from "./resources.ts";
+import type { WorkloadResources } from "./workload.ts";
 
 /** What of the host decides how a spec is written; read once when the daemon starts. */
 export interface HostFacts {
@@ -116,6 +117,8 @@ export interface InfraSpecPlan {
   readonly cgroupsPath?: string;
   /** `infra_ctr_cpuset`, or "". */
   readonly cpuset: string;
+  /** Of `workloadResources`. */
+  readonly workload?: WorkloadResources;
   /** Of `filterSysctls`. */
   readonly sysctls: readonly (readonly [name: string, value: string])[];
   readonly annotations: Omit<AnnotationsPlan, "container" | "containerName">;

@@ -157,8 +157,17 @@ export async function imageSize(parts: StoreParts, id: string): Promise<bigint> 
   return size;
 }
 
+export interface RemoveImageOptions {
+  /** Layers that stay although nothing in the store needs them. Asked under the lock of the layers. */
+  readonly isWanted?: (layerId: string) => boolean;
+}
+
 /** See `Store.removeImage`. */
-export async function removeImage(parts: StoreParts, id: string): Promise<readonly string[]> {
+export async function removeImage(
+  parts: StoreParts,
+  id: string,
+  { isWanted = () => false }: RemoveImageOptions = {},
+): Promise<readonly string[]> {
   const trash = new LayerTrash(parts);
   try {
     return await parts.layers.write((layers) =>
@@ -173,7 +182,7 @@ export async function removeImage(parts: StoreParts, id: string): Promise<readon
           images.remove(id);
           await images.save();
           const used = layersInUse(images, containers);
-          return await removeUnusedChains(layers, [...image.mappedLayers, image.layer], { used, trash });
+          return await removeUnusedChains(layers, [...image.mappedLayers, image.layer], { used, trash, isWanted });
         }),
       ),
     );
@@ -227,15 +236,17 @@ async function removeUnusedChains(
     used,
     trash,
     only,
+    isWanted = () => false,
   }: {
     readonly used: ReadonlySet<string | undefined>;
     readonly trash: LayerTrash;
     readonly only?: ReadonlySet<string>;
+    readonly isWanted?: (layerId: string) => boolean;
   },
 ): Promise<readonly string[]> {
   const removed: string[] = [];
   const isFree = (id: string) =>
-    !used.has(id) && only?.has(id) !== false && !layers.all.some(({ parent }) => parent === id);
+    !used.has(id) && !isWanted(id) && only?.has(id) !== false && !layers.all.some(({ parent }) => parent === id);
   for (const top of tops) {
     for (let id = top; id !== undefined && isFree(id); ) {
       const layer = layers.get(id);

@@ -143,7 +143,7 @@ function storeOf(parts: StoreParts, graphLock: StoreLock): Store {
     },
     createImage: (options) => createImage(parts, options),
     setImageNames: (id, names) => setImageNames(parts, id, names),
-    removeImage: (id) => removeImage(parts, id),
+    removeImage: (id, options) => removeImage(parts, id, options),
     layerIdOf,
     hasLayer: (id) => layers.read((view) => view.get(id)?.incomplete === false),
     layer: (id) => layers.read((view) => view.get(id)),

@@ -451,6 +451,18 @@ function storeTests(): void {
     await store.close();
   });
 
+  it("removes an image without the layers that somebody wants, and what stands on them", async () => {
+    using tmp = freshTmpfs();
+    const store = await openTestStore(tmp.path);
+    const layers = await putLayers(store, base, top);
+    const image = await putImage(store, "example.com/a:1", base, top);
+    const isWanted = (id: string) => id === layers[0];
+    assert.deepEqual(await store.removeImage(image, { isWanted }), [layers[1]]);
+    assert.equal(await store.hasLayer(layers[0] ?? ""), true);
+    assert.deepEqual(await store.removeUnusedLayers(layers), [layers[0]]);
+    await store.close();
+  });
+
   it("keeps a committed layer when the same comes again, and refuses one without its parent", async () => {
     using tmp = freshTmpfs();
     const store = await openTestStore(tmp.path);

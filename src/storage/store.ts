@@ -2,7 +2,7 @@ import type { DiskUsage } from "../host/index.ts";
 import type { Digest } from "../oci/index.ts";
 import type { CheckOptions, StoreReport } from "./check.ts";
 import type { MountOptions, NewContainerOptions } from "./containers.ts";
-import type { ImageData, NewImageOptions } from "./images.ts";
+import type { ImageData, NewImageOptions, RemoveImageOptions } from "./images.ts";
 import type { UnmountOptions } from "./layer-mounts.ts";
 import type { CommitOptions, StagedLayer, StageOptions } from "./layers.ts";
 import type { MappedMount } from "./overlay/overlay-driver.ts";
@@ -19,6 +19,7 @@ export type {
   MountOptions,
   NewContainerOptions,
   NewImageOptions,
+  RemoveImageOptions,
   RepairOptions,
   RepairReport,
   StagedLayer,
@@ -64,10 +65,10 @@ export interface Store {
   /** The image has these names and no others from now on; other images lose them. Rejects with Fault("not-found"). */
   setImageNames(id: string, names: readonly string[]): Promise<void>;
   /**
-   * Removes an image and those of its layers that nothing else needs, whose ids it resolves with. An unknown image is
+   * Removes an image and those of its layers that nothing else needs or `isWanted` names, whose ids it resolves with. An unknown image is
    * fine. Rejects with Fault("precondition", "image used by <container id>: …") while a container is made from it.
    */
-  removeImage(id: string): Promise<readonly string[]>;
+  removeImage(id: string, options?: RemoveImageOptions): Promise<readonly string[]>;
 
   /** The id of a layer with this content on top of `parent`; undefined for a base layer. Pure. */
   layerIdOf(parent: string | undefined, diffId: Digest): string;
@@ -76,7 +77,8 @@ export interface Store {
   layer(id: string): Promise<StoredLayer | undefined>;
   /**
    * Unpacks a layer beside the store while its bytes arrive (plain, gzip or zstd, found out by looking), in a confined
-   * thread; two at a time, others wait. The caller compares the digests, then commits or discards it.
+   * thread; two at a time, others wait. The pieces are taken over, the source must not use
+   * them again. The caller compares the digests, then commits or discards it.
    * Rejects with a Fault that names the entry (corrupt, invalid, exhausted, unimplemented), with what `blob` throws, or
    * with the signal's reason; nothing of it is left then.
    */

@@ -37,7 +37,7 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
       atFirst = await takeInventory();
       dir = await mkdtemp("/run/container-files-");
       await makeSources(dir);
-      const files = [`--default-mounts-file=${dir}/mounts.conf`, `--hooks-dir=${dir}/hooks`];
+      const files = [`--default-mounts-file=${dir}/mounts.conf`, "--shared-cpuset=0"];
       scene = await openScene({ runtime, flags: [...files, `--timezone=${zone}`, "--min-injected-gomaxprocs=3"] });
     });
     after(async () => {
@@ -177,7 +177,7 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
     it("are what the daemon says at its start that it does not have yet, by name and once", async () => {
       const said = (await scene.daemon.log()).split("\n").filter((line) => line.includes("has no effect yet"));
       assert.equal(said.length, 1, said.join("\n"));
-      assert.match(said[0] ?? "", /crio\.runtime\.hooks_dir/);
+      assert.match(said[0] ?? "", /crio\.runtime\.shared_cpuset/);
     });
   });
 }

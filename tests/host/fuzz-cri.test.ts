@@ -94,6 +94,7 @@ describe("spoilt requests", () => {
       cri,
       cases,
       seed,
+      atOnce: isLong ? 24 : 10,
       ...(only !== undefined && { only: new Set(only) }),
       async onProgress(sent, { complaints }) {
         const seconds = Math.round((Date.now() - startedMs) / 1000);

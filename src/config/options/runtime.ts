@@ -1,7 +1,8 @@
+import { parseGoRegExp } from "../../base/index.ts";
 import { capabilitiesProblem } from "../capabilities.ts";
 import { parseCpuset } from "../cpuset.ts";
 import { parseDevice } from "../device.ts";
-import { parseGoRegExp, parseLogLevel } from "../log-options.ts";
+import { parseLogLevel } from "../log-options.ts";
 import { bool, int, int64, list, parses, type Section, text } from "../option.ts";
 import { parseSysctl } from "../sysctl.ts";
 import { parseUlimit } from "../ulimit.ts";
@@ -175,7 +176,6 @@ export const runtimeOptions = {
   allowed_devices: list(["/dev/fuse", "/dev/net/tun"], {
     flag: "allowed-devices",
     env: ["CONTAINER_ALLOWED_DEVICES"],
-    notYet: "the annotation devices.crio.io gives no devices",
     doc: `Devices that pods may ask for with the annotation "devices.crio.io".`,
   }),
   additional_devices: list([], {
@@ -190,7 +190,6 @@ export const runtimeOptions = {
     flag: "cdi-spec-dirs",
     env: ["CONTAINER_CDI_SPEC_DIRS"],
     reload: "live",
-    notYet: "there are no CDI devices",
     doc: "Directories with Container Device Interface specifications; a later one counts more.",
   }),
   device_ownership_from_security_context: bool(false, {
@@ -203,7 +202,6 @@ export const runtimeOptions = {
     flag: "hooks-dir",
     env: ["CONTAINER_HOOKS_DIR"],
     reload: "content",
-    notYet: "no hooks are run",
     doc: `Directories with OCI hooks (*.json), watched for changes. A file in a later directory takes the place of one with
       the same name in an earlier. Missing directories are created where possible.`,
   }),
@@ -319,7 +317,6 @@ export const runtimeOptions = {
     flag: "infra-ctr-cpuset",
     env: ["CONTAINER_INFRA_CTR_CPUSET"],
     check: parses(parseCpuset),
-    notYet: "it is for infra containers alone; the programs that the daemon starts run on all CPUs",
     doc: `CPUs for infra containers and for the programs the daemon starts, as a list such as "0-3,8". Empty sets none.`,
   }),
   shared_cpuset: text("", {

@@ -5,6 +5,7 @@ import { deadline, Fault, reasonOf, untilAborted } from "../../base/index.ts";
 import {
   adoptOrphan,
   exitStatusText,
+  onAllCpus,
   readProcess,
   type StartedProgram,
   sendSignal,
@@ -78,6 +79,7 @@ export async function createUnderConmon(
     env: { ...runtimeEnv(handler), _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
     stdio: ["null", "null", "read", "socket", "socket"],
     newProcessGroup: true,
+    cpus: handler.programCpus,
   });
   const [, , stderr, sync, start] = conmon.stdio;
   if (stderr === undefined || sync === undefined || start === undefined)
@@ -97,6 +99,8 @@ export async function createUnderConmon(
       const words = typeof message.message === "string" ? message.message.trim() : said().trim();
       throw new Fault("failed", words === "" ? "container create failed" : `container create failed: ${words}`);
     }
+    // It has its cgroup's CPUs now, but the kernel remembers those that conmon was started on.
+    if (handler.programCpus.length > 0) await onAllCpus(pid);
     return { init: await known(pid), monitor: await monitorOf(options.bundle) };
   } catch (error) {
     conmon.kill(9);

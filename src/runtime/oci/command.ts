@@ -21,7 +21,11 @@ export async function runRuntime(
   options: RuntimeCommandOptions,
 ): Promise<ProgramResult> {
   const all = ["--root", handler.root, ...(handler.systemdCgroup ? ["--systemd-cgroup"] : []), ...args];
-  const result = await runProgram(handler.path, all, { ...options, env: runtimeEnv(handler) });
+  const result = await runProgram(handler.path, all, {
+    ...options,
+    env: runtimeEnv(handler),
+    cpus: handler.programCpus,
+  });
   if (result.exit.is === "exited" && result.exit.code === 0) return result;
   const words = `${result.stderr.toString()} ${result.stdout.toString()}`.trim();
   const how =

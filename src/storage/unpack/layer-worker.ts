@@ -4,17 +4,21 @@
  */
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { codeOf, reasonOf } from "../../base/index.ts";
 import { Confinement } from "./confine.ts";
-import { freeWhenDone } from "./decompressor.ts";
 import { LayerUnpacking } from "./layer-unpacking.ts";
 import { verifyLayer } from "./layer-verifying.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 const port = parentPort;
+/** Among the threads of the daemon alone: pods have cgroups of their own. */
+const niceness = 10;
+
 if (port !== null) {
+  setPriority(0, niceness); // of this thread, on Linux: the thread that answers calls goes first
   // The pool's threads inherit the root directory of the thread that starts them: they must exist before any chroot.
   await stat("/");
   const confinement = new Confinement();
@@ -55,12 +59,15 @@ if (port !== null) {
     switch (message.is) {
       case "unpack":
         return start(message);
-      case "chunk": {
-        if (unpacking === undefined) return; // what was on the way when the job failed
-        const { buffer, byteOffset, byteLength } = message.bytes;
-        await unpacking.layer.write(Buffer.from(buffer, byteOffset, byteLength));
-        freeWhenDone(message.bytes, buffer.byteLength); // a copy of our own
-        return answer({ is: "consumed", bytes: byteLength });
+      case "chunks": {
+        let bytes = 0;
+        for (const { buffer, byteOffset, byteLength } of message.chunks) {
+          if (unpacking === undefined) return; // what was on the way when the job failed
+          await unpacking.layer.write(Buffer.from(buffer, byteOffset, byteLength));
+          bytes += byteLength;
+          if (buffer instanceof ArrayBuffer) buffer.transfer(0); // now, not when the garbage collector comes round
+        }
+        return answer({ is: "consumed", bytes });
       }
       case "end": {
         if (unpacking === undefined) return;

@@ -31,7 +31,7 @@ export class LayerWorkers {
   }
 
   /**
-   * Unpacks `blob`, of which at most `maxBytesInFlight` are on the way to the worker at any time. Rejects with a Fault
+   * Unpacks `blob`, whose pieces are not the source's any more once they are handed out, and of which at most `maxBytesInFlight` are on the way to the worker at any time. Rejects with a Fault
    * that names the entry, with what `blob` throws, or with the signal's reason; the worker has then stopped writing, and
    * what it wrote is the caller's to remove.
    */
@@ -80,7 +80,8 @@ function isAnswer<Is extends FromWorker["is"]>(
 }
 
 const maxBytesInFlight = 4 * 2 ** 20;
-const maxMessageBytes = 2 ** 20;
+/** How much is sent at once, about: a message costs a wake-up at either end. */
+const messageBytes = 2 ** 18;
 
 async function unpackWith(
   worker: WorkerJob,
@@ -103,15 +104,20 @@ async function unpackWith(
   const onAbort = () => interrupt.raise(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
 
-  const send = async (bytes: Uint8Array) => {
-    while (inFlight > 0 && inFlight + bytes.length > maxBytesInFlight) {
+  const gathered = new Gathered();
+  const send = async () => {
+    const bytes = gathered.size;
+    while (inFlight > 0 && inFlight + bytes > maxBytesInFlight) {
       const { promise: consumed, resolve: wake } = Promise.withResolvers<void>();
       onConsumed = wake;
       await interrupt.wait(consumed);
     }
-    inFlight += bytes.length;
-    const copy = new Uint8Array(bytes); // a view would take all of its buffer along, and the source may use it again
-    worker.send({ is: "chunk", bytes: copy }, [copy.buffer]);
+    inFlight += bytes;
+    const chunks = gathered.take();
+    worker.send(
+      { is: "chunks", chunks },
+      chunks.map(({ buffer }) => buffer),
+    );
   };
 
   try {
@@ -119,13 +125,42 @@ async function unpackWith(
     worker.send({ is: "unpack", ...plan });
     const wait: Wait = (next) => worker.stepAside(interrupt.wait(next));
     await forEachChunk(blob, wait, async (bytes) => {
-      for (let at = 0; at < bytes.length; at += maxMessageBytes) await send(bytes.subarray(at, at + maxMessageBytes));
+      for (let at = 0; at < bytes.length; at += messageBytes) {
+        gathered.add(bytes.length <= messageBytes ? bytes : bytes.subarray(at, at + messageBytes));
+        if (gathered.size >= messageBytes) await send();
+      }
     });
+    if (gathered.size > 0) await send();
     worker.send({ is: "end" });
     return await interrupt.wait(unpacked);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** Pieces on their way into one message, in buffers of their own that can be handed over. */
+class Gathered {
+  #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #buffers = new Set<ArrayBuffer>();
+  size = 0;
+
+  add(bytes: Uint8Array): void {
+    const own = ownBuffer(bytes) && !this.#buffers.has(bytes.buffer) ? bytes : new Uint8Array(bytes);
+    this.#chunks.push(own);
+    this.#buffers.add(own.buffer);
+    this.size += own.byteLength;
+  }
+
+  take(): readonly Uint8Array<ArrayBuffer>[] {
+    const chunks = this.#chunks;
+    [this.#chunks, this.#buffers, this.size] = [[], new Set(), 0];
+    return chunks;
+  }
+}
+
+/** Whether the bytes are all of a buffer made for them: other pieces of what was read from a connection may lie in the same one. */
+function ownBuffer(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.byteLength;
 }
 
 type Wait = <T>(work: Promise<T>) => Promise<T>;

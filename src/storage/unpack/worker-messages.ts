@@ -3,7 +3,7 @@ import type { UnpackedLayer } from "./layer-unpacking.ts";
 import type { LayerVerifyingOptions, VerifiedLayer } from "./layer-verifying.ts";
 import type { LayerLimits } from "./limits.ts";
 
-/** What the main thread says to a layer worker. One job at a time; `chunk` and `end` belong to the last `unpack`. */
+/** What the main thread says to a layer worker. One job at a time; `chunks` and `end` belong to the last `unpack`. */
 export type ToWorker =
   | {
       readonly is: "unpack";
@@ -15,7 +15,8 @@ export type ToWorker =
       readonly limits: LayerLimits;
       readonly ignoreChownErrors: boolean;
     }
-  | { readonly is: "chunk"; readonly bytes: Uint8Array }
+  /** Their buffers come with them: the worker may free them. */
+  | { readonly is: "chunks"; readonly chunks: readonly Uint8Array[] }
   | { readonly is: "end" }
   | ({
       readonly is: "verify";

@@ -12,7 +12,7 @@ const programs = `${packageTarget}/usr/bin`;
 /** containerd as Debian ships it, with its own defaults; undefined where it is not to be had. */
 export async function startContainerd(
   netDir: string,
-): Promise<(AsyncDisposable & { readonly socket: string }) | undefined> {
+): Promise<(AsyncDisposable & { readonly socket: string; readonly pid: number }) | undefined> {
   if (!existsSync(`${programs}/containerd`)) return undefined;
   await mkdir(dir, { recursive: true });
   await writeFile(`${dir}/config.toml`, configuration(netDir));
@@ -37,6 +37,7 @@ export async function startContainerd(
   }
   return {
     socket,
+    pid: child.pid ?? -1,
     async [Symbol.asyncDispose]() {
       child.kill();
       await exited;

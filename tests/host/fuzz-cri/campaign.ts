@@ -12,11 +12,13 @@ export interface CampaignOptions {
   readonly cri: Cri;
   readonly cases: readonly Case[];
   readonly seed: number;
+  /** How many requests are under way together. */
+  readonly atOnce: number;
   /** Called now and then with how many requests have been answered; throws when the daemon is not as it should be. */
   readonly onProgress: (sent: number, outcome: Outcome) => Promise<void>;
   /**
    * Called more rarely, and at the end: every pod has been removed. Throws when something is left. `granted` are the requests that were
-   * fulfilled since the last time although their bytes were spoilt, as text: what paths they name nobody knows beforehand.
+   * fulfilled since the last time, spoilt as they were, as text: what paths they name nobody knows beforehand.
    */
   readonly onRest: (granted: readonly string[]) => Promise<void>;
   /** Told of every answer in a line. */
@@ -49,7 +51,6 @@ const brokenWords =
   /TypeError|RangeError|ReferenceError|SyntaxError|undefined|\[object|is not a function|is not iterable|Cannot (read|convert|mix|set)|Invalid (time|array|count|string)|BigInt|Maximum call|ERR_[A-Z]+|Unexpected (token|end|non)|out of range index|EBADF|EFAULT/;
 
 const batchSize = 240;
-const atOnce = 10;
 /** 64 MiB each, here and in the daemon. */
 const largeAtOnce = 2;
 /** In batches. */
@@ -58,7 +59,7 @@ const deadlineMs = 90_000;
 const keptComplaints = 200;
 
 export async function runCampaign(options: CampaignOptions): Promise<Outcome> {
-  const { cri, cases, only } = options;
+  const { cri, cases, only, atOnce } = options;
   const codes = new Map<string, Map<string, number>>();
   const complaints: string[] = [];
   const world = new World(cri);
@@ -114,7 +115,7 @@ interface Answered {
   readonly rpc: string;
   readonly code: number;
   readonly complaint?: string;
-  /** The bytes of a request that was fulfilled although they were spoilt. */
+  /** The bytes of a request that was fulfilled. */
   readonly granted?: string;
 }
 
@@ -145,8 +146,7 @@ async function sendCase(
       return { rpc: each.rpc.name, code: answer.code, complaint: `${index} ${caseName(each)}: ${failed}` };
   }
   if (wrong === undefined) {
-    const isGranted = each.spoilt.length === 0 && answer.code === status.OK;
-    const granted = isGranted ? { granted: Buffer.from(bytes).toString("latin1") } : {};
+    const granted = answer.code === status.OK ? { granted: Buffer.from(bytes).toString("latin1") } : {};
     return { rpc: each.rpc.name, code: answer.code, ...granted };
   }
   const said = `${status[answer.code]}: ${JSON.stringify(answer.details.slice(0, 300))}`;

@@ -1,0 +1,2 @@
+/** Where a node finds the folder for profiles, when they are wanted. */
+export const profileTarget = "/var/profiles";
