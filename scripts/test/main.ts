@@ -90,7 +90,11 @@ async function program([command = "", ...args]: readonly string[]): Promise<Coun
 }
 
 async function unitTests(): Promise<Counts> {
-  const files = [...globSync("src/**/*.test.ts", { cwd: projectRoot }), "tests/architecture.test.ts"];
+  const files = [
+    ...globSync("src/**/*.test.ts", { cwd: projectRoot }),
+    "tests/architecture.test.ts",
+    "tests/capabilities.test.ts",
+  ];
   const done = await run([nodeBinary, ...testFlags, "--test-concurrency=2", ...files], {
     cwd: projectRoot,
     timeoutMs: fileTimeoutMs,

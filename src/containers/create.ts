@@ -97,6 +97,8 @@ async function acquire(deps: ContainerDeps, plan: ContainerPlan, creation: Creat
     names: [name],
     imageId: plan.image.id,
     metadata: storeMetadata(plan),
+    processLabel: plan.labels.process,
+    mountLabel: plan.labels.mount,
     ...(userNamespace === undefined ? {} : { mappings: userNamespace }),
   });
   creation.stage = "container storage start";

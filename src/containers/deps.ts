@@ -9,6 +9,7 @@ import type { Store } from "../storage/index.ts";
 import type { CdiDevices } from "./cdi-devices.ts";
 import type { HookDirectories } from "./hook-directories.ts";
 import type { ImageMounts } from "./image-mounts.ts";
+import type { SeLinux } from "./selinux.ts";
 import type { Stopping } from "./stopping.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -29,6 +30,7 @@ export interface ContainerDeps {
   readonly imageMounts: ImageMounts;
   readonly hooks: HookDirectories;
   readonly cdi: CdiDevices;
+  readonly selinux: SeLinux;
   readonly cgroups: CgroupManager;
   readonly handlers: Handlers;
   readonly host: HostFacts;
@@ -111,7 +113,6 @@ export interface ContainerOptions {
   readonly privilegedSeccompProfile: string;
   readonly apparmorProfile: string;
   readonly deviceOwnershipFromSecurityContext: boolean;
-  readonly hostNetworkDisableSelinux: boolean;
 }
 
 export interface Ulimit {

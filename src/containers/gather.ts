@@ -11,6 +11,7 @@ import {
 } from "../security/index.ts";
 import {
   type CommandPlan,
+  type ContainerMountsPlan,
   type ContainerSpecPlan,
   type DevicesPlan,
   hooksFor,
@@ -38,6 +39,7 @@ import { findMountSources, makeMountSources } from "./mount-sources.ts";
 import type { ContainerPlan } from "./plan.ts";
 import { prepareRootfs } from "./rootfs.ts";
 import { resolveAppArmor, resolveSeccomp } from "./security.ts";
+import { ownSources } from "./selinux.ts";
 import { timeZoneMounts } from "./time-zone.ts";
 import { generatedUserFiles, readUserFiles } from "./user-files.ts";
 import { hostOwner, hostRoot, requireMapped, userNamespacePlan } from "./user-namespace.ts";
@@ -108,10 +110,11 @@ export async function gatherFacts(
     emptyDirectory,
     absentSourcesToReject: deps.options.absentMountSourcesToReject,
     runtime: { idmap: handler.features.idmappedMounts, recursiveReadOnly: handler.features.recursiveReadOnly },
-    keepLabels: true,
+    keepLabels: plan.labels.keepVolumes,
   });
   for (const warning of requested.warnings) deps.log.warn(warning, { containerID: plan.id });
   await makeMountSources(requested.createDirectories);
+  await deps.selinux.relabel(requested.relabel, plan.labels.mount, pod);
   const capabilities = resolveCapabilities({
     add: security.capabilities.add,
     drop: security.capabilities.drop,
@@ -141,6 +144,35 @@ export async function gatherFacts(
     program: processArgs(command)[0] ?? "",
     hasBindMounts: config.mounts.length > 0,
   });
+  const mounts: ContainerMountsPlan = {
+    requested,
+    tmpfsForReadonly: deps.options.readOnly,
+    cgroupWritable: featureValue(pod.record.annotations, featureAnnotation.cgroup2MountHierarchyRw) === "true",
+    podFiles: {
+      shmPath: pod.record.shmPath,
+      resolvPath: pod.record.resolvPath,
+      hostnamePath: pod.record.hostnamePath,
+      containerEnvPath: join(pod.record.dir, ".containerenv"),
+    },
+    generated: hasOwnUsers ? [] : await generatedUserFiles({ runDir: plan.runDir, files, user, env, userNamespace }),
+    volumes: [
+      ...(await volumeMounts(deps.options.imageVolumes, {
+        rootfs,
+        runDir: plan.runDir,
+        paths: image.config.config.Volumes,
+        owner: hostOwner(userNamespace, user),
+        root: hostRoot(userNamespace),
+      })),
+      ...(await defaultMounts({
+        file: deps.options.defaultMountsFile,
+        runDir: plan.runDir,
+        owner: hostRoot(userNamespace),
+        log: deps.log,
+      })),
+    ],
+    last: await timeZoneMounts({ ...deps.options.timeZone, rootfs, readonly, runDir: plan.runDir }),
+  };
+  await deps.selinux.label(ownSources(mounts), plan.labels.mount);
   return {
     rootfs,
     volumes: requested.volumes,
@@ -163,8 +195,8 @@ export async function gatherFacts(
       confinement: {
         capabilities: capabilities.sets,
         noNewPrivileges: security.noNewPrivileges,
-        selinuxLabel: "",
-        mountLabel: "",
+        selinuxLabel: plan.labels.process,
+        mountLabel: plan.labels.mount,
         maskedPaths: maskedPaths({
           masked: security.maskedPaths,
           privileged: security.privileged,
@@ -174,36 +206,7 @@ export async function gatherFacts(
         ...(seccomp.seccomp === undefined ? {} : { seccomp: seccomp.seccomp }),
         ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
       },
-      mounts: {
-        requested,
-        tmpfsForReadonly: deps.options.readOnly,
-        cgroupWritable: featureValue(pod.record.annotations, featureAnnotation.cgroup2MountHierarchyRw) === "true",
-        podFiles: {
-          shmPath: pod.record.shmPath,
-          resolvPath: pod.record.resolvPath,
-          hostnamePath: pod.record.hostnamePath,
-          containerEnvPath: join(pod.record.dir, ".containerenv"),
-        },
-        generated: hasOwnUsers
-          ? []
-          : await generatedUserFiles({ runDir: plan.runDir, files, user, env, userNamespace }),
-        volumes: [
-          ...(await volumeMounts(deps.options.imageVolumes, {
-            rootfs,
-            runDir: plan.runDir,
-            paths: image.config.config.Volumes,
-            owner: hostOwner(userNamespace, user),
-            root: hostRoot(userNamespace),
-          })),
-          ...(await defaultMounts({
-            file: deps.options.defaultMountsFile,
-            runDir: plan.runDir,
-            owner: hostRoot(userNamespace),
-            log: deps.log,
-          })),
-        ],
-        last: await timeZoneMounts({ ...deps.options.timeZone, rootfs, readonly, runDir: plan.runDir }),
-      },
+      mounts,
       devices: await devicesPlan(deps, plan),
       resources: {
         ...(config.resources === undefined ? {} : { requested: config.resources }),

@@ -35,7 +35,8 @@ export async function devicesBelow(dir: string, depth = 0): Promise<readonly Dev
     if (notDevices.has(entry.name)) continue;
     const path = join(dir, entry.name);
     if (entry.isDirectory()) found.push(...(await devicesBelow(path, depth + 1)));
-    else if (entry.isBlockDevice() || entry.isCharacterDevice()) {
+    // What the directory says of a device that is bound over a file, as nested containers have them, is "a file".
+    else if (!entry.isSymbolicLink()) {
       const node = await nodeAt(path);
       if (node !== undefined) found.push(node);
     }

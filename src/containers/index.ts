@@ -29,6 +29,7 @@ export { everyStep, releaseContainer, releaseProcesses } from "./release.ts";
 export { removeContainer } from "./remove.ts";
 export { reopenContainerLog } from "./reopen-log.ts";
 export { resolveSeccomp, type SeccompResult } from "./security.ts";
+export { SeLinux } from "./selinux.ts";
 export { startContainer } from "./start.ts";
 export { type ContainerStats, type ContainerStatsDeps, readContainerStats } from "./stats.ts";
 export { stopContainer } from "./stop.ts";

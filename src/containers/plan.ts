@@ -9,6 +9,7 @@ import type { ContainerDeps } from "./deps.ts";
 import { findMountImages } from "./image-mounts.ts";
 import { checkLabels } from "./labels.ts";
 import { type LogPlace, logPlaceOf } from "./log-path.ts";
+import type { ContainerLabels } from "./selinux.ts";
 import { allowedAnnotations, workloadOf } from "./workloads.ts";
 
 /** All that is decided of a container before anything is acquired. */
@@ -21,6 +22,7 @@ export interface ContainerPlan {
   readonly annotations: StringMap;
   readonly image: PlannedImage;
   /** Ids of the images that mounts name. */
+  readonly labels: ContainerLabels;
   readonly mountImages: ReadonlyMap<string, string>;
   readonly createdAtNs: bigint;
   readonly log: LogPlace;
@@ -68,6 +70,7 @@ export async function planContainer(
       allowedAnnotations(handler, workloadOf(deps.options.workloads, pod.record.annotations)),
     ),
     image,
+    labels: deps.selinux.forContainer(pod, config),
     mountImages,
     createdAtNs: deps.clock.nowNs(),
     log: logPlaceOf(id, {

@@ -42,7 +42,6 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
     privilegedSeccompProfile: runtime.privilegedSeccompProfile,
     apparmorProfile: runtime.apparmorProfile,
     deviceOwnershipFromSecurityContext: runtime.deviceOwnershipFromSecurityContext,
-    hostNetworkDisableSelinux: runtime.hostnetworkDisableSelinux,
   };
 }
 

@@ -2,11 +2,12 @@ import { availableParallelism } from "node:os";
 import { Flight, KeyedLock, type Logger, Places, reasonOf, systemClock } from "../base/index.ts";
 import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
-import { CdiDevices, HookDirectories, ImageMounts, removeContainer, Stopping } from "../containers/index.ts";
-import { createSystemd, findProgram, NamespaceWorker, runProgram } from "../host/index.ts";
+import { CdiDevices, HookDirectories, ImageMounts, removeContainer, SeLinux, Stopping } from "../containers/index.ts";
+import { createSystemd, findProgram, NamespaceWorker, Relabeller, runProgram } from "../host/index.ts";
 import type { ImageDeps } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
+import { loadSeLinuxPolicy } from "../security/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { composeImages } from "./images.ts";
@@ -97,6 +98,16 @@ export async function compose(
     log,
   });
   stats.start();
+  const relabeller = new Relabeller();
+  const isLabelling = config.runtime.selinux && host.selinux;
+  const selinux = new SeLinux({
+    pods: podTable,
+    relabeller,
+    hostNetworkDisables: config.runtime.hostnetworkDisableSelinux,
+    ...(isLabelling ? { policy: await loadSeLinuxPolicy() } : {}),
+  });
+  if (config.runtime.selinux && !host.selinux)
+    log.warn("selinux is set, but this kernel has none: nothing is labelled");
   const pods: PodDeps = {
     containers: containerTable,
     pods: podTable,
@@ -114,6 +125,7 @@ export async function compose(
     imageMounts,
     hooks,
     cdi: new CdiDevices(log),
+    selinux,
     cgroups,
     handlers: live.handlers,
     host,
@@ -141,6 +153,7 @@ export async function compose(
       ["creations", () => creations.stop()],
       ["pod creations", () => podCreations.stop()],
       ["the network watcher", () => networks.stop()],
+      ["the relabelling worker", () => relabeller.stop()],
       ["the namespace worker", () => namespaces.stop()],
       ["the registry client", () => images.registry.close()],
       ["the store", () => store.close()],

@@ -9,13 +9,14 @@ import { removeStaleExecDirectories } from "../runtime/index.ts";
 import { execDirectory } from "./container-options.ts";
 import { answerDebugSignals } from "./debug-signals.ts";
 import { ExitMonitor } from "./exit-monitor.ts";
+import { registriesFiles } from "./images.ts";
 import { compose, stopParts } from "./parts.ts";
-import { reloadRegistriesOnChange } from "./registries-watch.ts";
 import { type ReloadSource, reloadOnHangup } from "./reload.ts";
 import { repairStore } from "./repair-store.ts";
 import { tellServiceManager } from "./service-manager.ts";
 import { noteStart, noteStop, readLastEnd, shutdownFiles } from "./shutdown-files.ts";
 import { composeStreaming } from "./streaming.ts";
+import { watchRegistries } from "./watch-registries.ts";
 import { wipeStale } from "./wipe-stale.ts";
 
 export interface DaemonOptions {
@@ -97,7 +98,11 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     {
       await using _reloads = reloadOnHangup(parts.live, reload, log);
       await using _registries = config.image.autoReloadRegistries
-        ? reloadRegistriesOnChange(parts.live, { log })
+        ? watchRegistries({
+            directories: (await registriesFiles(config)).dropInDirs,
+            reload: () => parts.live.reloadRegistries(),
+            log,
+          })
         : undefined;
       await stopping;
     }

@@ -64,6 +64,7 @@ export {
   signalSameProcess,
 } from "./processes.ts";
 export { adoptOrphan, becomeSubreaper, reapUnknownChildren } from "./reaper.ts";
+export { Relabeller, seLinuxLabelOf } from "./relabel.ts";
 export { type ProgramResult, type RunOptions, runProgram, runProgramOk } from "./run-program.ts";
 export {
   type CallOptions as SerialCallOptions,

@@ -31,6 +31,8 @@ export interface TmpfsPlan {
   /** Of its root directory, octal, such as `"1777"`. */
   readonly mode: string;
   readonly flags: readonly MountFlag[];
+  /** SELinux label of everything in it; "" or absent: none. */
+  readonly label?: string;
 }
 
 /** Mounts a new tmpfs. Throws a Fault with the kernel's own words. */
@@ -38,6 +40,7 @@ export function mountTmpfs(plan: TmpfsPlan): void {
   if (!/^[0-7]{1,4}$/.test(plan.mode)) throw new Fault("invalid", `mounting a tmpfs: not an octal mode: ${plan.mode}`);
   const options: [string, string][] = [["mode", plan.mode]];
   if (plan.sizeBytes !== undefined) options.push(["size", String(plan.sizeBytes)]);
+  if (plan.label !== undefined && plan.label !== "") options.push(["context", plan.label]);
   mountNew("tmpfs", { target: plan.target, attributes: attributesOf(plan.flags), options });
 }
 

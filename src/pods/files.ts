@@ -50,10 +50,13 @@ export async function writeHostname(runDir: string, hostname: string, owner: Roo
 }
 
 /** Mounts the pod's /dev/shm, a tmpfs of its own, under RunDir and gives its path. */
-export async function mountShm(runDir: string, sizeBytes: bigint, owner: RootOwner): Promise<string> {
+export async function mountShm(
+  runDir: string,
+  { sizeBytes, owner, label }: { readonly sizeBytes: bigint; readonly owner: RootOwner; readonly label: string },
+): Promise<string> {
   const path = join(runDir, "shm");
   await mkdir(path, { recursive: true, mode: 0o700 });
-  mountTmpfs({ target: path, sizeBytes, mode: "1777", flags: ["noexec", "nosuid", "nodev"] });
+  mountTmpfs({ target: path, sizeBytes, mode: "1777", flags: ["noexec", "nosuid", "nodev"], label });
   await chown(path, owner.uid, owner.gid);
   return path;
 }

@@ -4,7 +4,7 @@ import { Fault } from "../base/index.ts";
 import { allowedAnnotations, checkedLogDirectory, checkLabels, workloadOf } from "../containers/index.ts";
 import { featureAnnotation, featureValue } from "../oci/index.ts";
 import type { RuntimeHandler } from "../runtime/index.ts";
-import { filterAnnotations, filterSysctls, skippedSysctlText } from "../security/index.ts";
+import { filterAnnotations, filterSysctls, type SeLinuxLabels, skippedSysctlText } from "../security/index.ts";
 import type { PodRecord, StringMap } from "../state/index.ts";
 import type { PodConfig } from "./config.ts";
 import type { PodDeps } from "./deps.ts";
@@ -24,6 +24,7 @@ export interface PodPlan {
   readonly sysctls: readonly (readonly [name: string, value: string])[];
   readonly shm: { readonly is: "host" } | { readonly is: "own"; readonly sizeBytes: bigint };
   readonly cgroupsPath?: string;
+  readonly labels: SeLinuxLabels;
 }
 
 /** Longest host name that the kernel takes, in bytes. */
@@ -71,7 +72,7 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
     resolvPath: join(runDir, "resolv.conf"),
     hostnamePath: join(runDir, "hostname"),
     mountPoint: "",
-    hasInfraProcess: !deps.podOptions.dropInfra || namespaces.pid === "pod",
+    hasInfraProcess: !deps.podOptions.dropInfra || namespaces.pid === "pod" || runsVirtualMachines(handler),
     dir: deps.store.containerDir(id),
     runDir,
   };
@@ -82,6 +83,11 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
     pins,
     sysctls: sysctlsFor(deps, config, record),
     shm,
+    labels: deps.selinux.reserve(id, {
+      namespaces,
+      options: config.security.selinux,
+      isVirtualMachine: runsVirtualMachines(handler),
+    }),
     ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
   };
   return plan;
@@ -91,6 +97,11 @@ export function planPod(deps: PodDeps, config: PodConfig, request: { readonly id
 function podAnnotationsFor(deps: PodDeps, handler: RuntimeHandler, annotations: StringMap): StringMap {
   const allowed = allowedAnnotations(handler, workloadOf(deps.options.workloads, annotations));
   return { ...handler.defaultAnnotations, ...filterAnnotations(annotations, allowed) };
+}
+
+/** By its name, as CRI-O has it: such a runtime keeps pods apart by kernels of their own. */
+function runsVirtualMachines({ name }: RuntimeHandler): boolean {
+  return /kata/i.test(name);
 }
 
 /** Requests of crictl lack the labels by which the kubelet and cAdvisor know a pod. */

@@ -56,8 +56,12 @@ export async function runPod(
   const id = newId();
   const create = async (creation: Creation) => {
     const plan = planPod(deps, config, { id, handler: request.runtimeHandler });
-    await removeRemains(deps, name);
-    await createPod(deps, plan, creation);
+    try {
+      await removeRemains(deps, name);
+      await createPod(deps, plan, creation);
+    } finally {
+      deps.selinux.release(id); // it is known by the pod now, or there is none
+    }
   };
   return await deps.podCreations.run(name, id, create, request.signal);
 }
@@ -130,7 +134,7 @@ async function acquire(deps: PodDeps, plan: PodPlan, creation: Creation, undo: U
   await writeFile(containerEnvPath(record.dir), "", { mode: 0o644 });
   if (plan.shm.is === "own") {
     undo.add("/dev/shm", () => releaseShm(record.runDir));
-    await mountShm(record.runDir, plan.shm.sizeBytes, root);
+    await mountShm(record.runDir, { sizeBytes: plan.shm.sizeBytes, owner: root, label: plan.labels.mount });
   }
 
   creation.stage = "sandbox namespace creation";
@@ -164,12 +168,14 @@ async function makeLogDirectory(path: string): Promise<void> {
   }
 }
 
-async function createInStore(deps: PodDeps, { record }: PodPlan, pause: PauseImage | undefined): Promise<void> {
+async function createInStore(deps: PodDeps, { record, labels }: PodPlan, pause: PauseImage | undefined): Promise<void> {
   const { metadata } = record;
   try {
     await deps.store.createContainer({
       id: record.id,
       names: [record.infraName, record.name],
+      processLabel: labels.process,
+      mountLabel: labels.mount,
       ...(pause === undefined ? {} : { imageId: pause.id }),
       ...(record.userNamespace === undefined ? {} : { mappings: record.userNamespace }),
       metadata: storageMetadataJson({
@@ -185,6 +191,7 @@ async function createInStore(deps: PodDeps, { record }: PodPlan, pause: PauseIma
         createdAtSeconds: Number(record.createdAtNs / 1_000_000_000n),
         isPod: true,
         privileged: record.privileged,
+        mountLabel: labels.mount,
       }),
     });
   } catch (error) {
@@ -231,8 +238,8 @@ async function build(deps: PodDeps, plan: PodPlan, acquired: Acquired): Promise<
     args: acquired.pause?.args ?? [],
     rlimits: deps.options.defaultUlimits,
     capabilities,
-    selinuxLabel: "",
-    mountLabel: "",
+    selinuxLabel: plan.labels.process,
+    mountLabel: plan.labels.mount,
     files: {
       shmPath: record.shmPath,
       resolvPath: record.resolvPath,

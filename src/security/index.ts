@@ -63,6 +63,14 @@ export {
   unconfinedSeLinuxType,
 } from "./selinux.ts";
 export {
+  freeSeLinuxLevel,
+  loadSeLinuxPolicy,
+  parseSeLinuxLabel,
+  refuseHostRelabel,
+  type SeLinuxPolicy,
+  seLinuxLabelsFor,
+} from "./selinux-policy.ts";
+export {
   filterSysctls,
   type SkippedSysctl,
   type SysctlPlan,

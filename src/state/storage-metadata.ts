@@ -16,6 +16,8 @@ export interface StorageMetadata {
   readonly createdAtSeconds: number;
   readonly isPod: boolean;
   readonly privileged: boolean;
+  /** SELinux label of its files; kept for pods alone. */
+  readonly mountLabel?: string;
 }
 
 const maxMetadataBytes = 1 << 20;
@@ -30,6 +32,7 @@ export function storageMetadataJson(metadata: StorageMetadata): string {
     "metadata-name": metadata.metadataName,
     ...(metadata.uid === "" ? {} : { uid: metadata.uid }),
     ...(metadata.namespace === "" ? {} : { namespace: metadata.namespace }),
+    ...(metadata.mountLabel === undefined || metadata.mountLabel === "" ? {} : { mountlabel: metadata.mountLabel }),
     "created-at": metadata.createdAtSeconds,
     ...(metadata.attempt === 0 ? {} : { attempt: metadata.attempt }),
     ...(metadata.isPod ? { pod: true } : {}),

@@ -6,7 +6,16 @@ import { eventually } from "../support/daemon/crictl.ts";
 import { type RuntimeName, startDaemon } from "../support/daemon/index.ts";
 import { expectNoLeaks, takeInventory } from "../support/node/index.ts";
 import { expectRefusal } from "./bad-input/refusal.ts";
-import { execText, goodContainer, openScene, type Scene, withContainer } from "./bad-input/scene.ts";
+import {
+  type ContainerConfig,
+  execText,
+  goodContainer,
+  hostNetworkPod,
+  openScene,
+  type Scene,
+  withContainer,
+  withPod,
+} from "./bad-input/scene.ts";
 import { cgroupFile, inContainer } from "./in-container.ts";
 
 const files = {
@@ -90,9 +99,21 @@ for (const runtime of ["crun", "runc"] as const satisfies readonly RuntimeName[]
       await refused({ cpusetCpus: "0-" }, /cpuset_cpus/);
     });
 
+    /** Without a look at what is left over: the daemon is another one afterwards. */
+    const withRunning = async (container: ContainerConfig, use: (id: string, pid: number) => Promise<void>) => {
+      const config = hostNetworkPod("restarted");
+      await withPod(scene.cri, { config }, async (podSandboxId) => {
+        const request = { podSandboxId, config: goodContainer("app", container), sandboxConfig: config };
+        await withContainer(scene.cri, request, async (id) => {
+          const { info } = await scene.cri.runtime.containerStatus({ containerId: id, verbose: true });
+          await use(id, (JSON.parse(info["info"] ?? "{}") as { readonly pid: number }).pid);
+        });
+      });
+    };
+
     it("change while it runs, each alone, as its status says, also after a restart of the daemon", async () => {
       const first = { memoryLimitInBytes: 64n * mib, cpuQuota: 20_000n, cpuPeriod: 100_000n, cpuShares: 512n };
-      await inContainer(scene, { container: limited(first) }, async ({ id, pid }) => {
+      await withRunning(limited(first), async (id, pid) => {
         const update = async (linux: object) =>
           await scene.cri.runtime.updateContainerResources({ containerId: id, linux });
         await update({ memoryLimitInBytes: 96n * mib });

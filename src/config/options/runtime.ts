@@ -76,7 +76,6 @@ export const runtimeOptions = {
   selinux: bool(false, {
     flag: "selinux",
     env: ["CONTAINER_SELINUX"],
-    notYet: "nothing is labelled",
     doc: `Whether containers get SELinux labels. The default is true on hosts where SELinux is enabled; false turns
       labelling off.`,
   }),
@@ -364,7 +363,6 @@ export const runtimeOptions = {
   hostnetwork_disable_selinux: bool(true, {
     flag: "hostnetwork-disable-selinux",
     env: ["CONTAINER_HOSTNETWORK_DISABLE_SELINUX"],
-    notYet: "nothing is labelled",
     doc: "Whether containers of pods in the host's network run without an SELinux process label.",
   }),
   disable_hostport_mapping: bool(false, {
