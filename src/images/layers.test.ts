@@ -47,7 +47,6 @@ function flightsOf(store: IdStore, onBlob: (digest: Digest) => void = () => {}) 
     counted: (_: Digest, bytes: AsyncIterable<Uint8Array>) => bytes,
     decryptionOf: () => undefined,
     there: () => {},
-    decryptionOf: () => undefined,
   };
   return { flights, fetch: (record: () => Promise<string>) => flights.fetchAll(plans, options, record) };
 }
