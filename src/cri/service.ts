@@ -76,6 +76,8 @@ export function bindService<S extends GeneratedService>(
   handlers: Handlers<S>,
   options: ServiceOptions,
 ): { readonly definition: ServiceDefinition; readonly implementation: UntypedServiceImplementation } {
+  // How long a sequence lasts is up to its reader: CRI-O counts no call of this kind either.
+  const { onCall: _reported, ...unreported } = options;
   const definition: Record<string, MethodDefinition<Decoded, unknown>> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [key, raw] of Object.entries(service.methods)) {
@@ -84,7 +86,7 @@ export function bindService<S extends GeneratedService>(
     definition[key] = methodDefinition(path, method);
     const handler = handlers[key as keyof S["methods"]] as unknown;
     implementation[key] = method.responseStream
-      ? streamingHandler(path, handler as Streaming<unknown, unknown> | undefined, options)
+      ? streamingHandler(path, handler as Streaming<unknown, unknown> | undefined, unreported)
       : unaryHandler(path, handler as Unary<unknown, unknown> | undefined, options);
   }
   return { definition, implementation };

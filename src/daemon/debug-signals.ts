@@ -23,8 +23,8 @@ export function answerDebugSignals(log: Logger): Disposable {
     setFlagsFromString("--expose-gc");
     const gc: unknown = runInNewContext("gc");
     if (typeof gc === "function") gc();
-    const { rss, heapUsed } = process.memoryUsage();
-    log.info("collected garbage", { residentBytes: rss, heapBytes: heapUsed });
+    const { rss, heapUsed, external } = process.memoryUsage();
+    log.info("collected garbage", { residentBytes: rss, heapBytes: heapUsed, externalBytes: external });
   };
   process.on("SIGUSR1", dump).on("SIGUSR2", collect);
   return {

@@ -87,7 +87,7 @@ describe("spoilt requests", () => {
     await world.ids();
     await world.clear();
     const before = await takeInventory();
-    const memory = await memoryAfterCollection(daemon.pid);
+    const memory = await memoryAfterCollection(daemon);
     const host = await guardHost();
     const startedMs = Date.now();
     const outcome = await runCampaign({
@@ -113,7 +113,7 @@ describe("spoilt requests", () => {
       ...(process.env.CRIO_TS_FUZZ_TRACE && { onAnswer: (line: string) => process.stdout.write(`${line}\n`) }),
     });
     process.stdout.write(table(outcome));
-    const after = await memoryAfterCollection(daemon.pid);
+    const after = await memoryAfterCollection(daemon);
     process.stdout.write(`memory: ${JSON.stringify(memory)} before, ${JSON.stringify(after)} after\n`);
     assert.deepEqual(outcome.complaints, []);
     assert.ok(after.usedBytes - memory.usedBytes < mayStayBytes, JSON.stringify({ memory, after }));

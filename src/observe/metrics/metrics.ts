@@ -34,6 +34,9 @@ const prefix = "container_runtime_crio_";
 /** How long a latency counts in the summary, as Go's client has it. */
 const summaryWindow = { maxAgeSeconds: 600, ageBuckets: 5, pruneAgedBuckets: false };
 
+/** Each image that a node ever pulls would be a label for ever: so many are kept. */
+const maxReusedNames = 1000;
+
 /** Zombies are counted at most so often: that reads all of /proc. */
 const leastDefunctMs = 5_000;
 
@@ -61,6 +64,8 @@ export class Metrics implements ImageNews {
   readonly #droppedEvents: PromClient.Counter | undefined;
   readonly #stoppedMonitors: PromClient.Counter | undefined;
   readonly #stalled: PromClient.Counter | undefined;
+  /** Those that `#reuses` counts, the one that was longest ago first. */
+  readonly #reusedNames = new Set<string>();
   #defunct = { atMs: Number.NEGATIVE_INFINITY, count: 0 };
 
   /** The library is loaded only here: it costs memory. */
@@ -141,10 +146,18 @@ export class Metrics implements ImageNews {
   /** Forgets what is counted by a container's name. */
   containerRemoved(name: string): void {
     this.#oomsByName?.remove({ name });
+    this.#stoppedMonitors?.remove({ name });
   }
 
   layerReused(image: string, layer: string): void {
-    this.#reuses?.inc({ name: `${image}@${layer}` });
+    const name = `${image}@${layer}`;
+    this.#reuses?.inc({ name });
+    this.#reusedNames.delete(name);
+    this.#reusedNames.add(name);
+    const [longestAgo] = this.#reusedNames;
+    if (this.#reusedNames.size <= maxReusedNames || longestAgo === undefined) return;
+    this.#reusedNames.delete(longestAgo);
+    this.#reuses?.remove({ name: longestAgo });
   }
 
   layerFetched({ mediaType, size }: { readonly mediaType: string; readonly size: number }): void {
@@ -190,27 +203,22 @@ export class Metrics implements ImageNews {
         oldest.set(first === undefined ? 0 : (performance.now() - first.startedMs) / 1000);
       },
     });
-    const labelNames = ["image", "layer"];
-    const size = new this.#lib.Gauge({
-      name: "crio_ts_pull_layer_size_bytes",
-      help: "Size of the layers that are being pulled.",
-      labelNames,
-      registers,
-    });
-    const received = new this.#lib.Gauge({
-      name: "crio_ts_pull_layer_received_bytes",
-      help: "How much has come of the layers that are being pulled.",
-      labelNames,
-      registers,
-      collect: () => {
-        received.reset();
-        size.reset();
-        for (const { image, layer, receivedBytes, sizeBytes } of pulls()) {
-          received.set({ image, layer }, receivedBytes);
-          size.set({ image, layer }, sizeBytes);
-        }
-      },
-    });
+    // Each looks for itself: they are read in their order, not all after all have looked.
+    const pullGauge = (name: string, help: string, of: "receivedBytes" | "sizeBytes") => {
+      const gauge = new this.#lib.Gauge({
+        name,
+        help,
+        labelNames: ["image", "layer"],
+        registers,
+        collect: () => {
+          gauge.reset();
+          for (const { image, layer, [of]: bytes } of pulls()) gauge.set({ image, layer }, bytes);
+        },
+      });
+    };
+    pullGauge("crio_ts_pull_layer_size_bytes", "Size of the layers that are being pulled.", "sizeBytes");
+    const received = "How much has come of the layers that are being pulled.";
+    pullGauge("crio_ts_pull_layer_received_bytes", received, "receivedBytes");
   }
 
   #counter(name: string, help: string, ...labelNames: readonly string[]): PromClient.Counter | undefined {

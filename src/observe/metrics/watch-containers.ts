@@ -7,20 +7,24 @@ export async function countContainerEnds(
   metrics: Metrics,
   signal: AbortSignal,
 ): Promise<void> {
-  const outOfMemory = new Map<string, string>();
+  /** Names by id of the containers that are counted by name. */
+  const counted = new Map<string, string>();
   for await (const { type, containerId } of events.subscribe(signal)) {
     if (type === "deleted") {
-      const name = outOfMemory.get(containerId);
+      const name = counted.get(containerId);
       if (name !== undefined) metrics.containerRemoved(name);
-      outOfMemory.delete(containerId);
+      counted.delete(containerId);
       continue;
     }
     const found = type === "stopped" ? containers.get(containerId) : undefined;
     if (found === undefined) continue;
     const { name } = found.record;
-    if (found.state.is === "unknown") metrics.monitorDied(name);
+    if (found.state.is === "unknown") {
+      counted.set(containerId, name);
+      metrics.monitorDied(name);
+    }
     if (found.state.is === "exited" && found.state.oomKilled) {
-      outOfMemory.set(containerId, name);
+      counted.set(containerId, name);
       metrics.outOfMemory(name);
     }
   }

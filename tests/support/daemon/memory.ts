@@ -1,5 +1,6 @@
 /** What a daemon keeps in memory once it has thrown away what it does not need. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Daemon } from "./index.ts";
 
 export interface Memory {
   /** JavaScript objects, and what they hold outside of the heap. */
@@ -8,59 +9,24 @@ export interface Memory {
   readonly residentBytes: number;
 }
 
-const inspector = "http://127.0.0.1:9229";
+const line = /collected garbage" residentBytes=(\d+) heapBytes=(\d+) externalBytes=(\d+)/g;
+const patienceMs = 20_000;
 
-/** Opens the inspector of a Node process (SIGUSR1) on this node's loopback, collects garbage, and measures. */
-export async function memoryAfterCollection(pid: number): Promise<Memory> {
-  process.kill(pid, "SIGUSR1");
-  const socket = new WebSocket(await inspectorAddress());
-  try {
-    await new Promise((resolve, reject) => {
-      socket.addEventListener("open", resolve);
-      socket.addEventListener("error", () => reject(new Error(`the inspector of ${pid} does not answer`)));
-    });
-    // Twice: what finalizers let go of in the first can be collected in the second.
-    await ask(socket, "HeapProfiler.collectGarbage");
-    await ask(socket, "HeapProfiler.collectGarbage");
-    const expression = "JSON.stringify(process.memoryUsage())";
-    const { result } = (await ask(socket, "Runtime.evaluate", { expression })) as Evaluated;
-    const { heapUsed, external, rss } = JSON.parse(result.value) as NodeJS.MemoryUsage; // of Node's own making
-    return { usedBytes: heapUsed + external, residentBytes: rss };
-  } finally {
-    socket.close();
+/** Has a daemon collect garbage (SIGUSR2), and takes what it says of its memory then. */
+export async function memoryAfterCollection(daemon: Pick<Daemon, "pid" | "log">): Promise<Memory> {
+  // Twice: what finalizers let go of in the first can be collected in the second.
+  await collection(daemon);
+  return await collection(daemon);
+}
+
+async function collection({ pid, log }: Pick<Daemon, "pid" | "log">): Promise<Memory> {
+  const linesOf = async () => [...(await log()).matchAll(line)];
+  const before = (await linesOf()).length;
+  process.kill(pid, "SIGUSR2");
+  for (const until = Date.now() + patienceMs; Date.now() < until; await sleep(20)) {
+    const [, resident, heap, external] = (await linesOf())[before]?.map(Number) ?? [];
+    if (resident === undefined || heap === undefined || external === undefined) continue;
+    return { usedBytes: heap + external, residentBytes: resident };
   }
-}
-
-interface Evaluated {
-  readonly result: { readonly value: string };
-}
-
-async function inspectorAddress(): Promise<string> {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    const answer = await fetch(`${inspector}/json`).catch(() => undefined);
-    const targets = (await answer?.json()) as readonly { readonly webSocketDebuggerUrl: string }[] | undefined;
-    const address = targets?.[0]?.webSocketDebuggerUrl;
-    if (address !== undefined) return address;
-    if (Date.now() > deadline) throw new Error(`nobody answers on ${inspector}`);
-    await sleep(50);
-  }
-}
-
-let calls = 0;
-
-function ask(socket: WebSocket, method: string, params: object = {}): Promise<unknown> {
-  const id = ++calls;
-  return new Promise((resolve, reject) => {
-    const listen = ({ data }: MessageEvent) => {
-      const message = JSON.parse(String(data));
-      if (message.id !== id) return;
-      socket.removeEventListener("message", listen);
-      if (message.error === undefined) resolve(message.result);
-      else reject(new Error(`${method}: ${message.error.message}`));
-    };
-    socket.addEventListener("message", listen);
-    socket.addEventListener("close", () => reject(new Error(`${method}: the inspector has left`)));
-    socket.send(JSON.stringify({ id, method, params }));
-  });
+  throw new Error(`the daemon ${pid} does not say that it has collected garbage`);
 }
