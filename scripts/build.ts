@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /**
  * Small semi-spaces and a capped old space: the defaults let the heap reach 280 MB under list load, these 107 MB
- * (docs/architecture.md, "Node as a daemon"). SIGUSR1 is not to open a debugger's port. The pool is sized for file work beside one slow disk.
+ * (docs/architecture.md, "Node as a daemon"). The pool is sized for file work beside one slow disk.
  */
 const wrapper = `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
@@ -23,7 +23,7 @@ if [ -n "\${KUBENSMNT:-}" ] && [ -z "\${CRIO_KUBENSMNT:-}" ]; then
   export CRIO_KUBENSMNT="\${CRIO_KUBENSMNT:-nsenter failed}"
 fi
 export UV_THREADPOOL_SIZE="\${UV_THREADPOOL_SIZE:-8}"
-exec "$here/../node_modules/node-linux-${process.arch}/bin/node" --max-semi-space-size=2 --max-old-space-size=192 --disable-sigusr1 --disable-warning=ExperimentalWarning "$here/../dist/crio.js" "$@"
+exec "$here/../node_modules/node-linux-${process.arch}/bin/node" --max-semi-space-size=2 --max-old-space-size=192 --disable-warning=ExperimentalWarning "$here/../dist/crio.js" "$@"
 `;
 
 generate();
@@ -42,7 +42,8 @@ await build({
   format: "esm",
   platform: "node",
   target: "node26",
-  external: ["koffi"],
+  // koffi has its own native file; openpgp is under the LGPL, whose users must be able to put another version in its place.
+  external: ["koffi", "openpgp"],
   plugins: [withoutUndici()],
   sourcemap: "linked",
   sourcesContent: false,

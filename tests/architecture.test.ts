@@ -17,7 +17,7 @@ const rows: readonly (readonly string[])[] = [
   ["containers"],
   ["images"],
   ["state"],
-  ["runtime", "network", "storage", "registry", "spec", "security", "cgroups"],
+  ["runtime", "network", "storage", "registry", "signatures", "spec", "security", "cgroups"],
   ["config"],
   ["host"],
   ["oci"],
@@ -33,7 +33,9 @@ const homes: Readonly<Record<string, string | readonly string[]>> = {
   yaml: "oci",
   "prom-client": "observe",
   ws: "streaming",
-  openpgp: "registry",
+  openpgp: "signatures",
+  jose: "images",
+  "@sigstore/core": "signatures",
 };
 
 interface Import {

@@ -46,7 +46,7 @@ export class DemoPod {
       sandboxConfig,
       config: {
         metadata: { name, attempt: 0 },
-        image: { image: this.image },
+        image: { image: this.image, userSpecifiedImage: this.image },
         command: ["/bin/sh", "-c", script],
         logPath: `${name}.log`,
         linux: { securityContext: { namespaceOptions: { pid: ownPidNamespace } } },

@@ -230,19 +230,19 @@ describe("loadConfig: notes", () => {
   it("says of every key that is set and has no effect yet what is missing, once, and of no other", async () => {
     const text = `[crio.runtime]
 shared_cpuset = "0-1"
-decryption_keys_path = "/etc/crio/keys/" # the default
+separate_pull_cgroup = "" # the default
 log_to_journald = true
 [crio.runtime.runtimes.other]
 exec_cpu_affinity = "first"
 [crio.runtime.workloads.managed]
 activation_annotation = "managed"
 [crio.image]
-signature_policy = "/etc/policy.json"
+big_files_temporary_dir = "/var/big"
 `;
     const { notes } = await load({ files: { "crio.conf": text }, flags: { "rdt-config-file": "/etc/rdt" } });
     const missing = notes.filter(({ message }) => message === "configuration key has no effect yet");
     assert.deepEqual(missing.map(({ fields }) => fields.key).toSorted(), [
-      "crio.image.signature_policy",
+      "crio.image.big_files_temporary_dir",
       "crio.runtime.rdt_config_file",
       "crio.runtime.runtimes.other.exec_cpu_affinity",
       "crio.runtime.shared_cpuset",

@@ -53,6 +53,8 @@ export interface MountConfig {
   readonly gidMappings: readonly IdMapping[];
   /** Image to mount instead of a host path. */
   readonly image?: string;
+  /** The same as the pod's author wrote it, or "". */
+  readonly userSpecifiedImage: string;
   readonly imageSubPath: string;
 }
 

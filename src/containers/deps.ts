@@ -109,6 +109,8 @@ export interface ContainerOptions {
   /** 0: GOMAXPROCS is nobody's business. */
   readonly minInjectedGomaxprocs: number;
   readonly imageVolumes: "mkdir" | "bind" | "ignore";
+  /** Whether OCI artifacts can be mounted as image volumes. */
+  readonly artifactMounts: boolean;
   readonly seccompProfile: string;
   readonly privilegedSeccompProfile: string;
   readonly apparmorProfile: string;

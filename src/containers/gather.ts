@@ -38,6 +38,7 @@ import { type ImageMountSources, prepareEmptyDirectory } from "./image-mounts.ts
 import { findMountSources, makeMountSources } from "./mount-sources.ts";
 import type { ContainerPlan } from "./plan.ts";
 import { prepareRootfs } from "./rootfs.ts";
+import { seccompArtifact } from "./seccomp-artifact.ts";
 import { resolveAppArmor, resolveSeccomp } from "./security.ts";
 import { ownSources } from "./selinux.ts";
 import { timeZoneMounts } from "./time-zone.ts";
@@ -103,7 +104,7 @@ export async function gatherFacts(
   requireMapped(userNamespace, user);
   await prepareRootfs(rootfs, processCwd(command), hostRoot(userNamespace));
   const emptyDirectory = join(dirname(deps.options.exitsDir), "image-volumes");
-  if (images.size > 0) await prepareEmptyDirectory(emptyDirectory);
+  if ([...images.values()].some(({ is }) => is === "image")) await prepareEmptyDirectory(emptyDirectory);
   const { bindMountPrefix } = deps.options;
   const requested = planMounts(await findMountSources(config.mounts, { bindMountPrefix, images }), {
     storageRoot: deps.store.graphRoot,
@@ -127,6 +128,14 @@ export async function gatherFacts(
     handler: handler.name,
     privileged: security.privileged,
     capabilities: capabilities.sets.bounding ?? [],
+    artifactProfile: () =>
+      seccompArtifact(deps.images, {
+        containerName: config.metadata.name,
+        imageId: image.id,
+        namespace: pod.record.metadata.namespace,
+        podAnnotations: pod.record.annotations,
+        allowed: plan.allowedAnnotations,
+      }),
     ...(security.seccomp === undefined ? {} : { field: security.seccomp }),
   });
   const apparmorProfile = await resolveAppArmor(deps, {

@@ -2,13 +2,22 @@ import { mkdir, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, Fault, KeyedLock, type Logger, reasonOf } from "../base/index.ts";
 import { close, openInRoot, readBounded, writeFileAtomic } from "../host/index.ts";
-import { findImage, type ImageDeps, type ImageUsers } from "../images/index.ts";
+import {
+  type ArtifactFile,
+  artifactFiles,
+  findArtifact,
+  findImage,
+  type ImageDeps,
+  type ImageUsers,
+  requireTrustedUse,
+} from "../images/index.ts";
 import type { Containers } from "../state/index.ts";
 import type { Store } from "../storage/index.ts";
 import type { MountConfig } from "./config.ts";
 
 /** An image that a container has as a volume. */
 export interface ImageMount {
+  readonly is: "image";
   readonly imageId: string;
   /** Where it is mounted on the host. */
   readonly path: string;
@@ -16,8 +25,17 @@ export interface ImageMount {
   readonly isMapped: boolean;
 }
 
+/** An OCI artifact that a container has as a volume: files of its store, each bound by itself. */
+export interface ArtifactMount {
+  readonly is: "artifact";
+  readonly files: readonly ArtifactFile[];
+}
+
 /** By the image as the request names it. */
-export type ImageMountSources = ReadonlyMap<string, ImageMount>;
+export type ImageMountSources = ReadonlyMap<string, ImageMount | ArtifactMount>;
+
+/** What mounts name, before anything is mounted. */
+export type MountImages = ReadonlyMap<string, { readonly is: "image"; readonly imageId: string } | ArtifactMount>;
 
 interface Holder {
   readonly id: string;
@@ -130,35 +148,69 @@ async function writeHeld({ runDir }: Holder, layers: readonly string[]): Promise
   await writeFileAtomic(join(runDir, heldFile), JSON.stringify(layers), { mode: 0o600, durable: false });
 }
 
-/** The ids of the images that mounts name. Rejects, in the words that the kubelet looks for, when one is not in the store. */
+interface FindMountDeps {
+  readonly images: Pick<ImageDeps, "store" | "artifacts" | "candidates" | "policies">;
+  /** `oci_artifact_mount_support` */
+  readonly artifactMounts: boolean;
+  readonly log: Logger;
+}
+
+/**
+ * The artifacts and images that mounts name, artifacts first. Rejects, in the words that the kubelet looks for, when one is neither here, or is
+ * an image that is not trusted.
+ */
 export async function findMountImages(
-  images: Pick<ImageDeps, "store" | "candidates">,
+  deps: FindMountDeps,
   mounts: readonly MountConfig[],
-): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>();
-  for (const { image } of mounts) {
+  namespace: string,
+): Promise<MountImages> {
+  const found = new Map<string, { readonly is: "image"; readonly imageId: string } | ArtifactMount>();
+  for (const { image, userSpecifiedImage: userSpecified } of mounts) {
     if (image === undefined || found.has(image)) continue;
     await forImageVolume(async () => {
-      const local = await findImage(images, image);
+      const artifact = await findMountArtifact(deps, image);
+      if (artifact !== undefined) {
+        found.set(image, artifact);
+        return;
+      }
+      const local = await findImage(deps.images, image);
       if (local === undefined) throw new Fault("not-found", `image "${image}" does not exist locally`);
-      found.set(image, local.image.id);
+      await requireTrustedUse(deps.images, local.image, { namespace, userSpecified });
+      found.set(image, { is: "image", imageId: local.image.id });
     });
   }
   return found;
 }
 
-/** Mounts the images that `wanted` names by their ids. What is mounted when one fails is for `ImageMounts.release`. */
+async function findMountArtifact(
+  { images, artifactMounts, log }: FindMountDeps,
+  image: string,
+): Promise<ArtifactMount | undefined> {
+  const artifact = artifactMounts ? await findArtifact(images, image) : undefined;
+  if (artifact === undefined) return undefined;
+  const { files, unnamed } = artifactFiles(artifact);
+  if (unnamed > 0)
+    log.warn("layers of an OCI artifact have no file name and are not mounted", { image, layers: unnamed });
+  return { is: "artifact", files };
+}
+
+/** Mounts the images of `wanted`; artifacts need not be. What is mounted when one fails is for `ImageMounts.release`. */
 export async function mountImages(
   mounts: ImageMounts,
   holder: Holder,
-  wanted: ReadonlyMap<string, string>,
+  wanted: MountImages,
 ): Promise<ImageMountSources> {
   const mounted = new Map<string, string>();
-  const sources = new Map<string, ImageMount>();
-  for (const [text, imageId] of wanted) {
+  const sources = new Map<string, ImageMount | ArtifactMount>();
+  for (const [text, source] of wanted) {
+    if (source.is === "artifact") {
+      sources.set(text, source);
+      continue;
+    }
+    const { imageId } = source;
     const path = mounted.get(imageId) ?? (await forImageVolume(() => mounts.acquire(holder, imageId)));
     mounted.set(imageId, path);
-    sources.set(text, { imageId, path, isMapped: holder.userNamespace !== undefined });
+    sources.set(text, { is: "image", imageId, path, isMapped: holder.userNamespace !== undefined });
   }
   return sources;
 }

@@ -32,7 +32,7 @@ export async function makeMountSources(paths: readonly string[]): Promise<void> 
 async function sourceOf(mount: MountConfig, { bindMountPrefix, images }: SourcePlaces): Promise<MountSource> {
   const image = mount.image === undefined ? undefined : images.get(mount.image);
   if (image !== undefined) {
-    return { is: "image", ...image, path: await imageDirectory(image.path, mount) };
+    return image.is === "artifact" ? image : { ...image, path: await imageDirectory(image.path, mount) };
   }
   if (!mount.hostPath.startsWith("/")) throw new Fault("invalid", `mount.HostPath ${mount.hostPath} is not absolute`);
   const wanted = join(bindMountPrefix === "" ? "/" : bindMountPrefix, normalize(mount.hostPath));

@@ -1,12 +1,12 @@
 import { Fault } from "../base/index.ts";
-import { configBytes, findImage, repoDigestsOf } from "../images/index.ts";
+import { configBytes, findImage, repoDigestsOf, requireTrustedUse } from "../images/index.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/index.ts";
 import type { RuntimeHandler } from "../runtime/index.ts";
 import { filterAnnotations } from "../security/index.ts";
 import type { Pod, StringMap } from "../state/index.ts";
 import type { ContainerConfig } from "./config.ts";
 import type { ContainerDeps } from "./deps.ts";
-import { findMountImages } from "./image-mounts.ts";
+import { findMountImages, type MountImages } from "./image-mounts.ts";
 import { checkLabels } from "./labels.ts";
 import { type LogPlace, logPlaceOf } from "./log-path.ts";
 import type { ContainerLabels } from "./selinux.ts";
@@ -20,10 +20,12 @@ export interface ContainerPlan {
   readonly config: ContainerConfig;
   readonly handler: RuntimeHandler;
   readonly annotations: StringMap;
+  /** What the handler and the workload allow of those that give more than there is without. */
+  readonly allowedAnnotations: readonly string[];
   readonly image: PlannedImage;
-  /** Ids of the images that mounts name. */
   readonly labels: ContainerLabels;
-  readonly mountImages: ReadonlyMap<string, string>;
+  /** The images and artifacts that mounts name. */
+  readonly mountImages: MountImages;
   readonly createdAtNs: bigint;
   readonly log: LogPlace;
   readonly stopSignal: string;
@@ -56,8 +58,14 @@ export async function planContainer(
   }
   checkLabels(config.labels);
   const handler = deps.handlers.get(pod.record.runtimeHandler);
-  const image = await plannedImage(deps, config.image);
-  const mountImages = await findMountImages(deps.images, config.mounts);
+  const allowed = allowedAnnotations(handler, workloadOf(deps.options.workloads, pod.record.annotations));
+  const { namespace } = pod.record.metadata;
+  const image = await plannedImage(deps, config, namespace);
+  const mountImages = await findMountImages(
+    { images: deps.images, artifactMounts: deps.options.artifactMounts, log: deps.log },
+    config.mounts,
+    namespace,
+  );
   const { os, architecture } = image.config;
   return {
     id,
@@ -65,10 +73,8 @@ export async function planContainer(
     pod,
     config,
     handler,
-    annotations: filterAnnotations(
-      config.annotations,
-      allowedAnnotations(handler, workloadOf(deps.options.workloads, pod.record.annotations)),
-    ),
+    annotations: filterAnnotations(config.annotations, allowed),
+    allowedAnnotations: allowed,
     image,
     labels: deps.selinux.forContainer(pod, config),
     mountImages,
@@ -84,10 +90,15 @@ export async function planContainer(
   };
 }
 
-async function plannedImage(deps: ContainerDeps, text: string): Promise<PlannedImage> {
+async function plannedImage(
+  deps: ContainerDeps,
+  { image: text, userSpecifiedImage }: ContainerConfig,
+  namespace: string,
+): Promise<PlannedImage> {
   const found = await findImage(deps.images, text);
   if (found === undefined) throw new Fault("not-found", `image "${text}" is not on this node: pull it first`);
   const { image } = found;
+  await requireTrustedUse(deps.images, image, { namespace, userSpecified: userSpecifiedImage });
   return {
     id: image.id,
     name: image.names.find((name) => !name.includes("@")) ?? image.names[0] ?? "",

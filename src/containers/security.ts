@@ -10,6 +10,7 @@ import {
   loadAppArmorProfile,
   loadSeccompProfile,
   type SeccompProfile,
+  wantsArtifactProfile,
 } from "../security/index.ts";
 import type { SecurityProfile } from "../state/index.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -19,6 +20,8 @@ export interface SeccompWish {
   readonly privileged: boolean;
   /** Absent: the security context says nothing of seccomp. */
   readonly field?: SecurityProfile;
+  /** Looks for a profile that annotations name; asked only where they may. */
+  readonly artifactProfile?: () => Promise<SeccompProfile | undefined>;
   /** The container's bounding set. */
   readonly capabilities: readonly string[];
 }
@@ -35,11 +38,13 @@ type SecurityDeps = Pick<ContainerDeps, "host" | "options" | "seccompProfiles" |
 export async function resolveSeccomp(deps: SecurityDeps, wish: SeccompWish): Promise<SeccompResult> {
   const { byHandler, configured } = deps.seccompProfiles;
   const handlerProfile = byHandler.get(wish.handler);
+  const artifactProfile = deps.host.seccomp && wantsArtifactProfile(wish) ? await wish.artifactProfile?.() : undefined;
   const choice = chooseSeccomp({
     hostHasSeccomp: deps.host.seccomp,
     privileged: wish.privileged,
     privilegedProfilePath: deps.options.privilegedSeccompProfile,
     ...(wish.field === undefined ? {} : { field: wish.field }),
+    ...(artifactProfile === undefined ? {} : { artifactProfile }),
     ...(handlerProfile === undefined ? {} : { handlerProfile }),
     ...(configured === undefined ? {} : { configuredProfile: configured }),
   });

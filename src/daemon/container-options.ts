@@ -38,6 +38,7 @@ export function containerOptions(config: Config): ContainerDeps["options"] {
     timeZone: { zone: runtime.timezone, zonesDir: process.env.TZDIR || "/usr/share/zoneinfo" },
     minInjectedGomaxprocs: runtime.minInjectedGomaxprocs,
     imageVolumes: imageVolumes(image.imageVolumes),
+    artifactMounts: image.ociArtifactMountSupport,
     seccompProfile: runtime.seccompProfile,
     privilegedSeccompProfile: runtime.privilegedSeccompProfile,
     apparmorProfile: runtime.apparmorProfile,

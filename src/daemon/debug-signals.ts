@@ -34,8 +34,9 @@ export function answerDebugSignals(log: Logger): Disposable {
   };
 }
 
-/** Without the environment, which may hold secrets, and without asking name servers. */
+/** Without the environment, which may hold secrets and which the reports of worker threads repeat, and without asking name servers. */
 function reportText(): string {
-  Object.assign(process.report, { excludeEnv: true, excludeNetwork: true }); // not in the types yet
-  return `${JSON.stringify(process.report.getReport(), null, 2)}\n`;
+  Object.assign(process.report, { excludeNetwork: true }); // not in the types yet
+  const withoutEnvironment = (key: string, value: unknown) => (key === "environmentVariables" ? undefined : value);
+  return `${JSON.stringify(process.report.getReport(), withoutEnvironment, 2)}\n`;
 }

@@ -9,6 +9,7 @@ import {
   createCredentialSource,
   createRegistryClient,
   loadRegistriesConf,
+  loadRegistriesD,
   type RegistriesConfFiles,
   type RegistriesConfig,
   type ShortNameMode,
@@ -21,8 +22,9 @@ const certsDirs = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 /** What the operations on images work with, from the configuration and the containers/* files of this node. */
 export function composeImages(
   live: Pick<Live, "current">,
-  { store, users, news, log }: Pick<ImageDeps, "store" | "users" | "news" | "log">,
+  parts: Pick<ImageDeps, "store" | "artifacts" | "users" | "news" | "log">,
 ): ImageDeps {
+  const { store, artifacts, users, news, log } = parts;
   const registries = () => live.current.registries;
   const { globalAuthFile, shortNameMode, pullProgressTimeoutMs } = live.current.config.image;
   const credentials = createCredentialSource({
@@ -37,12 +39,14 @@ export function composeImages(
     config: registries,
     credentials,
     certsDirs,
+    signaturePlaces: async () => await loadRegistriesD(await registriesD()),
     userAgent: `cri-o/${version} os/linux arch/${hostPlatform().architecture}`,
     log,
     env: process.env,
   });
   return {
     store,
+    artifacts,
     registry,
     candidates: (name) => candidatesForShortName(registries(), name, modeOf(shortNameMode)),
     pulls: new SharedWork("pull"),
@@ -50,6 +54,14 @@ export function composeImages(
     underway: new PullsUnderway(),
     platform: hostPlatform(),
     progressTimeoutMs: pullProgressTimeoutMs,
+    get policies() {
+      const { signaturePolicy, signaturePolicyDir } = live.current.config.image;
+      return { configured: signaturePolicy, namespacesDir: signaturePolicyDir, usual: usualPolicies() };
+    },
+    namespacedAuth: { directory: live.current.config.image.namespacedAuthDir, log },
+    get decryptionKeysPath() {
+      return live.current.config.runtime.decryptionKeysPath;
+    },
     pinned: pinnedBy(() => [...live.current.config.image.pinnedImages, live.current.config.image.pauseImage]),
     users,
     ...(news && { news }),
@@ -67,7 +79,7 @@ export async function readRegistries(config: Config): Promise<RegistriesConfig> 
  * named, else the node's and then the user's.
  */
 export async function registriesFiles({ invocation }: Pick<Config, "invocation">): Promise<RegistriesConfFiles> {
-  const home = join(process.env.HOME ?? "/root", ".config/containers");
+  const home = ownContainersDir();
   const users = join(home, "registries.conf");
   const path = invocation.registriesConf || ((await isThere(users)) ? users : "/etc/containers/registries.conf");
   const dropInDirs =
@@ -75,6 +87,21 @@ export async function registriesFiles({ invocation }: Pick<Config, "invocation">
       ? ["/etc/containers/registries.conf.d", join(home, "registries.conf.d")]
       : [invocation.registriesConfDir];
   return { path, dropInDirs, required: invocation.registriesConf !== "" };
+}
+
+/** containers-policy.json(5): the user's own, also root's, else the node's. */
+function usualPolicies(): readonly string[] {
+  return [join(ownContainersDir(), "policy.json"), "/etc/containers/policy.json"];
+}
+
+/** containers-registries.d(5): the user's own directory in place of the node's. */
+async function registriesD(): Promise<string> {
+  const users = join(ownContainersDir(), "registries.d");
+  return (await isThere(users)) ? users : "/etc/containers/registries.d";
+}
+
+function ownContainersDir(): string {
+  return join(process.env.HOME ?? "/root", ".config/containers");
 }
 
 async function isThere(path: string): Promise<boolean> {

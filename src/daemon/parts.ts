@@ -4,12 +4,13 @@ import { createCgroupManager, detectCgroups } from "../cgroups/index.ts";
 import { type Config, parseSysctl } from "../config/index.ts";
 import { CdiDevices, HookDirectories, ImageMounts, removeContainer, SeLinux, Stopping } from "../containers/index.ts";
 import { createSystemd, findProgram, NamespaceWorker, Relabeller, runProgram } from "../host/index.ts";
-import type { ImageDeps } from "../images/index.ts";
+import { type ImageDeps, removeUsedAuth } from "../images/index.ts";
 import { createHostPorts, createPodNetworks, noHostPorts, type PodNetworks } from "../network/index.ts";
 import type { Metrics } from "../observe/index.ts";
 import { includedGroups, makePinDirectories, type PodDeps, PodStatsSource, removePod } from "../pods/index.ts";
 import { loadSeLinuxPolicy } from "../security/index.ts";
 import { Containers, Creations, Events, Names, Pods } from "../state/index.ts";
+import { openArtifactStore } from "../storage/index.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { composeImages } from "./images.ts";
 import { Live } from "./live.ts";
@@ -57,9 +58,16 @@ export async function compose(
   await hooks.check();
   const live = await Live.start(config, { log, kernelVersion: host.kernelVersion });
   const store = await openNodeStore(config, { repairs: repairsStore, log });
+  const artifacts = await openArtifactStore({
+    graphRoot: store.graphRoot,
+    additional: config.runtime.additionalArtifactStores,
+    log,
+  });
   const containerTable = new Containers();
   const imageMounts = new ImageMounts({ store, containers: containerTable, log });
-  const images = composeImages(live, { store, users: imageMounts, log, ...(metrics && { news: metrics }) });
+  await removeUsedAuth(config.image.namespacedAuthDir);
+  const news = metrics && { news: metrics };
+  const images = composeImages(live, { store, artifacts, users: imageMounts, log, ...news });
   const networks = createPodNetworks({
     confDir: config.network.networkDir,
     pluginDirs: config.network.pluginDirs,
@@ -194,6 +202,7 @@ function podOptions(live: Live): PodDeps["podOptions"] {
   return {
     dropInfra: config.runtime.dropInfraCtr,
     pauseImage: () => live.current.config.image.pauseImage,
+    pauseImageAuthFile: () => live.current.config.image.pauseImageAuthFile,
     pauseCommand: () => live.current.config.image.pauseCommand,
     defaultSysctls: config.runtime.defaultSysctls.map(parseSysctl).map(({ key, value }) => [key, value]),
     podEvents: config.runtime.enablePodEvents,

@@ -150,7 +150,9 @@ async function collectNetworkGarbage(pods: PodDeps, log: Logger): Promise<void> 
 }
 
 async function prepareDirectories(config: Config): Promise<void> {
-  for (const path of [config.runtime.containerExitsDir, config.runtime.containerAttachSocketDir]) {
+  const { containerExitsDir, containerAttachSocketDir } = config.runtime;
+  const { signaturePolicyDir, namespacedAuthDir } = config.image;
+  for (const path of [containerExitsDir, containerAttachSocketDir, signaturePolicyDir, namespacedAuthDir]) {
     await mkdir(path, { recursive: true, mode: 0o755 });
   }
   await mkdir(execDirectory(config.runtime.containerExitsDir), { recursive: true, mode: 0o750 });

@@ -74,7 +74,9 @@ export function watchTls(server: Server, options: TlsOptions, context: { signal:
       server.setSecureContext(loaded);
       log.info(`certificates of ${options.what} reloaded`, { certificate: options.certificateFile });
     } catch (error) {
-      log.warn(`Keeping previous certificates of ${options.what}`, { error: reasonOf(error) });
+      log.warn(`certificates of ${options.what} not reloaded: Keeping previous certificates`, {
+        error: reasonOf(error),
+      });
     }
   };
   const lookOnce = async () => {

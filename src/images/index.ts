@@ -1,13 +1,16 @@
+export { type ArtifactFile, artifactFiles, findArtifact } from "./artifacts.ts";
 export type { ImageDeps, ImageUsers, PinnedImages } from "./deps.ts";
 export { type FoundImage, findImage } from "./find.ts";
 export { type FileSystemUsage, imageFsInfo } from "./fs-info.ts";
 export { LayerFlights } from "./layers.ts";
 export { listImages } from "./list.ts";
+export { removeUsedAuth } from "./namespaced-auth.ts";
 export type { ImageNews } from "./news.ts";
 export { pinnedBy } from "./pinned.ts";
 export { type PullRequest, pullImage } from "./pull.ts";
 export { removeImage } from "./remove.ts";
 export { SharedWork } from "./shared-work.ts";
 export { currentImageName, type ImageStatusView, imageInfo, imageStatus } from "./status.ts";
+export { requireTrustedUse } from "./trust.ts";
 export { type LayerProgress, PullsUnderway, type PullView } from "./underway.ts";
 export { configBytes, type ImageView, manifestAnnotations, repoDigestsOf, viewOf } from "./view.ts";

@@ -45,6 +45,7 @@ function flightsOf(store: IdStore, onBlob: (digest: Digest) => void = () => {}) 
     source: {} as RegistrySource, // only handed on
     signal: new AbortController().signal,
     counted: (_: Digest, bytes: AsyncIterable<Uint8Array>) => bytes,
+    decryptionOf: () => undefined,
     there: () => {},
   };
   return { flights, fetch: (record: () => Promise<string>) => flights.fetchAll(plans, options, record) };

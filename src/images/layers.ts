@@ -45,6 +45,10 @@ export interface FetchOptions {
   readonly signal: AbortSignal;
   /** Follows the bytes of a layer as they come. */
   readonly counted: (layer: Digest, bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+  /** How to decrypt a layer; undefined for one that is not encrypted. */
+  readonly decryptionOf: (
+    layer: Descriptor,
+  ) => ((bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined;
   /** A layer is in the store. */
   readonly there: (layer: Digest) => void;
   readonly news?: LayerNews | undefined;
@@ -229,12 +233,14 @@ export class LayerFlights {
     }
   }
 
-  async #stage(plan: LayerPlan, { source, signal, counted, places }: LayerOptions): Promise<StagedLayer> {
+  async #stage(plan: LayerPlan, { source, signal, counted, decryptionOf, places }: LayerOptions): Promise<StagedLayer> {
     const leave = await places.take(signal);
     try {
-      const blob = this.#registry.blob(source, plan.blob, { signal, readerVerifies: plan.blob.size >= largeBytes });
-      const staged = await this.#store.stageLayer(counted(plan.blob.digest, blob), { signal });
-      const problem = mismatchOf(staged, plan);
+      const decrypt = decryptionOf(plan.blob);
+      const readerVerifies = decrypt === undefined && plan.blob.size >= largeBytes;
+      const blob = counted(plan.blob.digest, this.#registry.blob(source, plan.blob, { signal, readerVerifies }));
+      const staged = await this.#store.stageLayer(decrypt?.(blob) ?? blob, { signal });
+      const problem = decrypt === undefined ? mismatchOf(staged, plan) : contentMismatchOf(staged, plan);
       if (problem === undefined) return staged;
       await staged.discard();
       throw new Fault("corrupt", problem);
@@ -248,13 +254,16 @@ export class LayerFlights {
 }
 
 /** What of a layer is not as the image says. */
-function mismatchOf(
-  { compressedDigest, diffId }: StagedLayer,
-  { blob, diffId: wanted }: LayerPlan,
-): string | undefined {
+function mismatchOf(staged: StagedLayer, plan: LayerPlan): string | undefined {
+  const { digest } = plan.blob;
   // The registry client has compared any other kind of digest.
-  if (digestAlgorithm(blob.digest) === "sha256" && compressedDigest !== blob.digest) {
-    return `the digest of what came is ${compressedDigest}`;
+  if (digestAlgorithm(digest) === "sha256" && staged.compressedDigest !== digest) {
+    return `the digest of what came is ${staged.compressedDigest}`;
   }
+  return contentMismatchOf(staged, plan);
+}
+
+/** The same for a layer whose bytes were changed on the way, and compared before. */
+function contentMismatchOf({ diffId }: StagedLayer, { diffId: wanted }: LayerPlan): string | undefined {
   return diffId === wanted ? undefined : `it unpacks to ${diffId}, the image config says ${wanted}`;
 }

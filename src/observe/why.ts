@@ -76,8 +76,8 @@ async function describe(operation: Operation): Promise<StuckOperation> {
 async function waitOf(step: Step, of?: string): Promise<Wait> {
   const { waitsFor, next } = step;
   const processes = await processesOf(step);
-  const last = processes.at(-1);
-  const kernel = last === undefined ? "" : `, ${processText(last)}`;
+  const culprit = culpritOf(processes);
+  const kernel = culprit === undefined ? "" : `, ${processText(culprit)}`;
   return {
     stages: pathOf(step),
     seconds: secondsSince(step),
@@ -85,7 +85,7 @@ async function waitOf(step: Step, of?: string): Promise<Wait> {
     waitsFor: `${(await lockHolderText(step)) ?? waitText(waitsFor)}${kernel}`,
     processes,
     next: next === undefined ? "" : `it ${next.what} in ${untilText(next.atMs)}`,
-    remedy: remedyFor(step, last),
+    remedy: remedyFor(step, culprit),
     ...(of === undefined ? {} : { of }),
   };
 }
@@ -95,6 +95,11 @@ async function processesOf({ waitsFor }: Step): Promise<readonly WaitingProcess[
   if (waitsFor?.is !== "program") return [];
   const pid = await waitsFor.pid();
   return pid === undefined ? [] : await processTree(pid);
+}
+
+/** The one that holds up the others: one that cannot go on by itself, or else the innermost, for which the others wait. */
+function culpritOf(processes: readonly WaitingProcess[]): WaitingProcess | undefined {
+  return processes.find(({ state, isFrozen }) => isFrozen || /^[DTt]$/.test(state)) ?? processes.at(-1);
 }
 
 /** The name of another process that holds a lock needs a look at it. */

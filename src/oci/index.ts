@@ -32,6 +32,13 @@ export {
   parseImageConfig,
 } from "./image-config.ts";
 export {
+  type ImageSignature,
+  maxSignatureBytes,
+  maxSignatures,
+  parseSignatureBlob,
+  signatureBlob,
+} from "./image-signature.ts";
+export {
   type JsonObject,
   jsonBoolean,
   jsonField,
@@ -60,7 +67,9 @@ export {
   repositoryText,
   withDefaultTag,
 } from "./reference.ts";
+export { scopesOf } from "./reference-scopes.ts";
 export type * from "./runtime-spec.ts";
 export { ociVersion } from "./runtime-spec.ts";
 export { exactJson, maxRuntimeSpecBytes, parseRuntimeSpec, runtimeJson } from "./runtime-spec-json.ts";
+export { parseStrictJsonObject, refuseUnknownFields } from "./strict-json.ts";
 export { parseYamlObject } from "./yaml.ts";

@@ -21,6 +21,8 @@ export interface PodDeps extends ContainerDeps {
 export interface PodOptions {
   readonly dropInfra: boolean;
   readonly pauseImage: () => string;
+  /** An auth file for pulling it, or "". */
+  readonly pauseImageAuthFile: () => string;
   readonly pauseCommand: () => string;
   readonly defaultSysctls: readonly (readonly [name: string, value: string])[];
   readonly podEvents: boolean;

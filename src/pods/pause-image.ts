@@ -24,8 +24,9 @@ export async function pauseImage(deps: Pick<PodDeps, "images" | "podOptions">): 
   }
 }
 
-async function pulled(deps: Pick<PodDeps, "images">, name: string) {
-  await pullImage(deps.images, { image: name, namespace: "" });
+async function pulled(deps: Pick<PodDeps, "images" | "podOptions">, name: string) {
+  const authFile = deps.podOptions.pauseImageAuthFile();
+  await pullImage(deps.images, { image: name, namespace: "", ...(authFile === "" ? {} : { authFile }) });
   const found = await findImage(deps.images, name);
   if (found === undefined) throw new Fault("failed", "it was pulled, but the store does not have it");
   return found;

@@ -1,5 +1,5 @@
 import type { Logger } from "../base/index.ts";
-import type { Descriptor, ImageReference, Platform } from "../oci/index.ts";
+import type { Descriptor, Digest, ImageReference, ImageSignature, Platform } from "../oci/index.ts";
 import { type BlobOptions, downloadBlob } from "./blob.ts";
 import type { Credential } from "./credential.ts";
 import type { CredentialSource } from "./credentials.ts";
@@ -7,9 +7,11 @@ import { endpointsFor } from "./endpoints.ts";
 import { defaultLimits, type RegistryLimits } from "./limits.ts";
 import { proxySettings } from "./proxy.ts";
 import type { RegistriesConfig } from "./registries-conf.ts";
+import { noSignaturePlaces, type SignaturePlaces } from "./registries-d.ts";
 import { remembered } from "./remembered.ts";
 import { type ResolvedImage, type ResolvedManifest, resolveImage, resolveManifest } from "./resolve.ts";
 import { type KnownSchemes, RegistrySession } from "./session.ts";
+import { readSignatures } from "./signatures.ts";
 import type { RegistrySource } from "./source.ts";
 import { TokenCache } from "./tokens.ts";
 import { createWires } from "./wires.ts";
@@ -23,6 +25,8 @@ export interface RegistryClientOptions {
   readonly credentials: CredentialSource;
   /** Directories with a subdirectory per registry; the first that has one counts. */
   readonly certsDirs: readonly string[];
+  /** Where signatures are, asked each time. Default: nowhere but in the usual directory. */
+  readonly signaturePlaces?: () => Promise<SignaturePlaces>;
   readonly userAgent: string;
   readonly log: Logger;
   /** For HTTP_PROXY, HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. */
@@ -56,6 +60,8 @@ export interface RegistryClient {
     wanted: Pick<Descriptor, "digest" | "size">,
     options: BlobOptions,
   ): AsyncIterable<Uint8Array>;
+  /** The signatures of a resolved image's manifest, none of them verified; see `readSignatures`. */
+  signatures(source: RegistrySource, manifestDigest: Digest, signal: AbortSignal): Promise<readonly ImageSignature[]>;
   /** Ends all connections. */
   close(): void;
 }
@@ -91,6 +97,10 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     resolveManifest: async (reference, request) =>
       resolveManifest(deps, reference, sessionsFor(reference, request), request),
     blob: (source, wanted, request) => downloadBlob(deps, source, wanted, request),
+    signatures: async (source, manifestDigest, signal) => {
+      const places = (await options.signaturePlaces?.()) ?? noSignaturePlaces;
+      return await readSignatures({ ...deps, userAgent, places }, source, manifestDigest, signal);
+    },
     close: () => wires.close(),
   };
 }

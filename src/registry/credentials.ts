@@ -52,6 +52,11 @@ export function createCredentialSource(options: CredentialSourceOptions): Creden
   };
 }
 
+/** The credentials of one auth file and no others. */
+export function credentialsInFile(path: string, log: Logger): CredentialSource {
+  return createCredentialSource({ files: [{ path, legacy: false }], helpers: () => [authFilesHelper], log });
+}
+
 /** A source with nothing in it. */
 export const noCredentials: CredentialSource = { lookUp: async () => undefined };
 

@@ -12,6 +12,8 @@ export type RegistryFailure =
       readonly codes: readonly string[];
       readonly retryAfterMs?: number;
     }
+  /** It is no container image, but an OCI artifact. */
+  | { readonly is: "artifact" }
   /** The answer is not what it claims to be, or is not acceptable. */
   | { readonly is: "content" };
 

@@ -12,6 +12,7 @@ export {
   type CredentialSource,
   type CredentialSourceOptions,
   createCredentialSource,
+  credentialsInFile,
   noCredentials,
 } from "./credentials.ts";
 export { type Endpoint, endpointsFor } from "./endpoints.ts";
@@ -25,6 +26,7 @@ export {
   type RegistryRule,
   type ShortNameMode,
 } from "./registries-conf.ts";
+export { loadRegistriesD, type SignaturePlaces } from "./registries-d.ts";
 export type { ResolvedImage, ResolvedManifest } from "./resolve.ts";
 export { candidatesForShortName } from "./short-names.ts";
 export type { RegistrySource } from "./source.ts";

@@ -184,7 +184,8 @@ async function fetchConfig(
   const { config: descriptor } = manifest;
   if (!imageConfigMediaTypes.includes(descriptor.mediaType)) {
     const type = JSON.stringify((manifest.artifactType ?? descriptor.mediaType).slice(0, 128));
-    throw contentFault(`it is an OCI artifact of the type ${type}, not a container image`, "invalid");
+    const message = `it is an OCI artifact of the type ${type}, not a container image`;
+    throw new RegistryFault("invalid", message, { is: "artifact" });
   }
   if (descriptor.size > maxImageConfigBytes) {
     const message = `its config has ${descriptor.size} bytes, more than the ${maxImageConfigBytes} that are read`;

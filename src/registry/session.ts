@@ -47,6 +47,11 @@ export class RegistrySession {
     this.#authorizer = new Authorizer({ tokens, credential, request: { scope, patience, userAgent } });
   }
 
+  /** How the endpoint is reached. */
+  wire(): Promise<Wire> {
+    return this.#options.wire();
+  }
+
   /**
    * GET `/v2/<repository>/<path>`; resolves with the answer when it is 2xx, after redirects and authorization.
    * Rejects with a RegistryFault for other answers and broken connections; nothing is retried here.

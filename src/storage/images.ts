@@ -3,10 +3,18 @@ import { join } from "node:path";
 import { errnoOf, Fault } from "../base/index.ts";
 import { readBounded, writeFileAtomic } from "../host/index.ts";
 import { digestOf } from "../oci/index.ts";
+import { signaturesOf, withSignatures } from "./image-signatures.ts";
 import { LayerTrash } from "./layer-trash.ts";
 import { bigDataFileName, checkStoreId, isStoreId } from "./paths.ts";
 import type { StoredContainer } from "./records/container-record.ts";
-import { newImageRecord, parseImage, type StoredImage, withData, withNames } from "./records/image-record.ts";
+import {
+  newImageRecord,
+  parseImage,
+  type StoredImage,
+  withData,
+  withNames,
+  withSignatureSizes,
+} from "./records/image-record.ts";
 import { type JsonRecord, textsField, withValues } from "./records/json-records.ts";
 import type { StoredLayer } from "./records/layer-record.ts";
 import type { RecordDraft } from "./records/record-table.ts";
@@ -31,13 +39,15 @@ export interface NewImageOptions {
   /** Default: now. */
   readonly createdNs?: bigint;
   readonly data: readonly ImageData[];
+  /** Of the manifest `digest`. They are added to those that are known of it. */
+  readonly signatures?: readonly Uint8Array[];
 }
 
 const maxDataBytes = 64 * 2 ** 20;
 
 /** See `Store.createImage`. */
 export async function createImage(parts: StoreParts, options: NewImageOptions): Promise<StoredImage> {
-  const { id, names, layer, data } = options;
+  const { id, names, layer } = options;
   checkStoreId(id);
   return parts.layers.read((layers) =>
     parts.images.write(async (draft) => {
@@ -49,17 +59,26 @@ export async function createImage(parts: StoreParts, options: NewImageOptions): 
       if (before !== undefined && before.layer !== layer) {
         throw new Fault("exists", `image ${id} is in the store already, with other layers`);
       }
+      const known = before === undefined ? new Map() : await signaturesOf(parts, before);
+      const signed = withSignatures(known, options.digest, options.signatures ?? []);
+      const data = [...options.data, ...signed.data];
       await writeData(parts, id, data);
       const createdNs = options.createdNs ?? parts.clock.nowNs();
       const fresh = () => newImageRecord({ id, digest: options.digest, layer, createdNs });
       const record = before === undefined ? fresh() : withDigest(draft.record(id), options.digest);
       const items = data.map(({ key, bytes }) => ({ key, size: bytes.length, digest: digestOf(bytes) }));
-      draft.put(withData(record, items));
+      draft.put(withSignatureSizes(withData(record, items), signed.sizes));
       giveNames(draft, id, [...names, ...(before?.names ?? [])]);
       await draft.save();
       return parseImage(draft.record(id));
     }),
   );
+}
+
+/** See `Store.imageSignatures`. */
+export async function imageSignatures(parts: StoreParts, id: string): Promise<ReadonlyMap<string, readonly Buffer[]>> {
+  const image = await parts.images.read((images) => images.get(id));
+  return image === undefined ? new Map() : await signaturesOf(parts, image);
 }
 
 function withDigest(record: JsonRecord, digest: string | undefined): JsonRecord {

@@ -1,3 +1,9 @@
+export {
+  type ArtifactStore,
+  type NewArtifact,
+  openArtifactStore,
+  type StoredArtifact,
+} from "./artifacts/artifact-store.ts";
 export { isSound } from "./check.ts";
 export { checkDriver } from "./driver-options.ts";
 export { type OpenStoreOptions, openStore } from "./open-store.ts";

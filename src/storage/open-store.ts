@@ -19,6 +19,7 @@ import {
   createImage,
   imageConfig,
   imageData,
+  imageSignatures,
   imageSize,
   removeImage,
   removeUnusedLayers,
@@ -135,6 +136,7 @@ function storeOf(parts: StoreParts, graphLock: StoreLock): Store {
     imageData: (id, key) => imageData(parts, id, key),
     imageConfig: (id) => imageConfig(parts, id),
     imageManifest: (id) => imageData(parts, id, "manifest"),
+    imageSignatures: (id) => imageSignatures(parts, id),
     imageSize: (id) => imageSize(parts, id),
     layersOf: async (id) => {
       const image = await images.read((view) => view.get(id));

@@ -53,6 +53,8 @@ export interface Store {
   imageConfig(id: string): Promise<Buffer>;
   /** The image's manifest, the one for this platform where it was pulled from a list. */
   imageManifest(id: string): Promise<Buffer | undefined>;
+  /** The image's signatures, in the form of `signatureBlob`, by the digest of the manifest that they are for. Empty when it is not there. */
+  imageSignatures(id: string): Promise<ReadonlyMap<string, readonly Buffer[]>>;
   /** Bytes of all layers uncompressed, data items and signatures, as CRI-O counts. Rejects with Fault("corrupt") when a layer is missing. */
   imageSize(id: string): Promise<bigint>;
   /** The image's layers, topmost first. Rejects as `imageSize`. */

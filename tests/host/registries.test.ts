@@ -1,6 +1,6 @@
 /** registries.conf, certs.d and auth files obeyed towards Debian's docker-registry (reference: config.md, cri.md 9.1). */
 import assert from "node:assert/strict";
-import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { CriError } from "../support/daemon/cri.ts";
 import { eventually } from "../support/daemon/crictl.ts";
@@ -48,7 +48,7 @@ describe("registries of the containers/* files", () => {
   const configure = async (text: string) => {
     const applied = async () => (await scene.daemon.log()).split("Applied new registry configuration").length;
     const had = await applied();
-    await writeFile(dropIn, `${text}\n# ${had}\n`);
+    await put(`${text}\n# ${had}\n`);
     await eventually("the new registries are obeyed", async () => (await applied()) > had);
   };
   const pull = async (image: string, auth?: { username: string; password: string }) => {
@@ -168,7 +168,7 @@ ${more}`;
 
   it("keep the configuration in force when a file is broken, and say so", async () => {
     await configure(`[[registry]]\nlocation = "${open}"\ninsecure = true`);
-    await writeFile(dropIn, "[[registry]\n");
+    await put("[[registry]\n");
     await eventually("the log tells", async () =>
       (await scene.daemon.log()).includes("system registries reload failed"),
     );
@@ -244,6 +244,12 @@ ${more}`;
     assert.match(await refusal(`${certified}/strict/app:1`), /put its CA into certs\.d/);
   });
 });
+
+/** In one step: half a file must not be taken for the whole. */
+async function put(text: string): Promise<void> {
+  await writeFile(`${dropIn}.new`, text);
+  await rename(`${dropIn}.new`, dropIn);
+}
 
 /** An authority of the test's own, with a certificate for 127.0.0.1 and one for a client. */
 async function makeKeys(): Promise<void> {

@@ -21,7 +21,6 @@ export const imageOptions = {
     env: ["CONTAINER_NAMESPACED_AUTH_DIR"],
     hidden: true,
     check: absolute("namespaced_auth_dir"),
-    notYet: "credentials are the same for all namespaces",
     doc: `Directory in which a credential provider leaves credentials for one image of one Kubernetes namespace; each file
       is used once. An absolute path.`,
   }),
@@ -40,7 +39,6 @@ export const imageOptions = {
     flag: "pause-image-auth-file",
     env: ["CONTAINER_PAUSE_IMAGE_AUTH_FILE"],
     reload: "live",
-    notYet: "credentials are the same for all images",
     doc: "File with credentials for pulling pause_image only. Empty means global_auth_file.",
   }),
   pause_command: text("/pause", {
@@ -60,7 +58,6 @@ export const imageOptions = {
     isPath: true,
     flag: "signature-policy",
     env: ["CONTAINER_SIGNATURE_POLICY"],
-    notYet: "no signature is looked at, and every image is accepted",
     doc: `Signature policy (policy.json) that pulled images must meet. Empty means ~/.config/containers/policy.json, or else
       /etc/containers/policy.json.`,
   }),
@@ -68,7 +65,6 @@ export const imageOptions = {
     flag: "signature-policy-dir",
     env: ["CONTAINER_SIGNATURE_POLICY_DIR"],
     check: absolute("signature_policy_dir"),
-    notYet: "no signature is looked at, and every image is accepted",
     doc: `Directory with signature policies for single Kubernetes namespaces, as <namespace>.json; where there is one, it
       takes the place of signature_policy. An absolute path.`,
   }),

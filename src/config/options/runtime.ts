@@ -27,7 +27,6 @@ export const runtimeOptions = {
     isPath: true,
     flag: "decryption-keys-path",
     reload: "live",
-    notYet: "encrypted images cannot be pulled",
     doc: `Directory with the private keys for encrypted images. It may be missing. Symbolic links in it are refused when
       an image is pulled.`,
   }),
@@ -39,7 +38,6 @@ export const runtimeOptions = {
         ? undefined
         : `additional artifact store ${JSON.stringify(relative)} is not absolute`;
     },
-    notYet: "there are no OCI artifacts",
     doc: `Directories with read-only stores of OCI artifacts, searched before anything is pulled; artifacts lie in
       "artifacts" below each. Absolute paths.`,
   }),

@@ -60,6 +60,7 @@ function mountOf(mount: api.Mount): MountConfig {
     uidMappings: idMappingsOf(mount.uidMappings),
     gidMappings: idMappingsOf(mount.gidMappings),
     ...optional("image", mount.image?.image === "" ? undefined : mount.image?.image),
+    userSpecifiedImage: mount.image?.userSpecifiedImage ?? "",
     imageSubPath: mount.imageSubPath,
   };
 }

@@ -16,6 +16,14 @@ export interface StoredImage extends CommonFields, DataFields {
   readonly mappedLayers: readonly string[];
   /** Bytes of the signatures that the metadata tells of; they count towards the size of the image. */
   readonly signatureSizes: readonly number[];
+  /** Bytes of the signatures of each manifest that has any, by its digest. */
+  readonly signatureSizesByDigest: ReadonlyMap<string, readonly number[]>;
+}
+
+export interface SignatureSizes {
+  /** Of the manifest that was pulled last. */
+  readonly latest: readonly number[];
+  readonly byDigest: ReadonlyMap<string, readonly number[]>;
 }
 
 /** Throws Fault("corrupt"). */
@@ -32,19 +40,43 @@ export function parseImage(record: JsonRecord): StoredImage {
     namesHistory: textsField(record, "names-history"),
     layer: textValue(textField(record, "layer")),
     mappedLayers: textsField(record, "mapped-layers"),
-    signatureSizes: signatureSizes(textField(record, "metadata") ?? ""),
+    ...signatureSizes(textField(record, "metadata") ?? ""),
   };
 }
 
-/** Of the metadata text that image tools write: `{"signature-sizes": [n …]}`. Anything else there is theirs. */
-function signatureSizes(metadata: string): readonly number[] {
+/** Of the metadata text that image tools write: `{"signature-sizes": [n …], "signatures-sizes": {digest: [n …]}}`. Anything else there is theirs. */
+function signatureSizes(metadata: string): Pick<StoredImage, "signatureSizes" | "signatureSizesByDigest"> {
+  const parsed = metadataOf(metadata);
+  const byDigest = own(parsed, "signatures-sizes");
+  const entries = typeof byDigest === "object" && byDigest !== null ? Object.entries(byDigest) : [];
+  return {
+    signatureSizes: sizesIn(own(parsed, "signature-sizes")),
+    signatureSizesByDigest: new Map(entries.map(([digest, sizes]) => [digest, sizesIn(sizes)])),
+  };
+}
+
+function sizesIn(value: unknown): readonly number[] {
+  return Array.isArray(value) ? value.filter((size) => Number.isSafeInteger(size) && size >= 0) : [];
+}
+
+function metadataOf(metadata: string): Readonly<Record<string, unknown>> {
   try {
     const parsed: unknown = JSON.parse(metadata);
-    const sizes = typeof parsed === "object" && parsed !== null ? own({ ...parsed }, "signature-sizes") : undefined;
-    return Array.isArray(sizes) ? sizes.filter((size) => Number.isSafeInteger(size) && size >= 0) : [];
+    return typeof parsed === "object" && parsed !== null ? { ...parsed } : {};
   } catch {
-    return [];
+    return {};
   }
+}
+
+/** `record` whose metadata tells of these signatures; as it is without any. */
+export function withSignatureSizes(record: JsonRecord, sizes: SignatureSizes | undefined): JsonRecord {
+  if (sizes === undefined) return record;
+  const metadata = JSON.stringify({
+    ...metadataOf(textField(record, "metadata") ?? ""),
+    "signature-sizes": sizes.latest,
+    "signatures-sizes": Object.fromEntries(sizes.byDigest),
+  });
+  return withValues(record, { metadata });
 }
 
 export interface NewImage {

@@ -335,9 +335,12 @@ export function brokenAnswers(scene: () => Scene): void {
       ["has more layers than its config", (m) => ({ ...m, layers: [...m.layers, ...m.layers] }), /layers/],
       ["has fewer layers than its config", (m) => ({ ...m, layers: [] }), /layers/],
       [
-        "has a config that is none",
-        (m) => ({ ...m, config: { ...m.config, mediaType: "application/vnd.example.thing" } }),
-        /artifact/,
+        "is an artifact whose config is not there",
+        (m) => ({
+          ...m,
+          config: { mediaType: "application/vnd.example", digest: `sha256:${"0".repeat(64)}`, size: 2 },
+        }),
+        /storing the OCI artifact/,
       ],
       [
         "has a config of another size",

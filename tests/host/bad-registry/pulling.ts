@@ -85,5 +85,7 @@ export async function watchStore(): Promise<() => Promise<void>> {
 async function storePaths(): Promise<ReadonlySet<string>> {
   // Not Node's readdir: that follows links, which the layers of these tests have to all places.
   const { stdout } = await run(["find", graphRoot, "-ignore_readdir_race", "-print0"]);
-  return new Set(stdout.split("\0").filter((path) => !/(\.lock|\.json|\/(tmp|tempdirs|staging))$/.test(path)));
+  return new Set(
+    stdout.split("\0").filter((path) => !/(\.lock|\.json|\/(tmp|tempdirs|staging|artifacts))$/.test(path)),
+  );
 }
