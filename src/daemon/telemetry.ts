@@ -1,7 +1,7 @@
 import type { Logger, Operations } from "../base/index.ts";
 import { type Config, tlsCipherSuites, version } from "../config/index.ts";
 import type { TlsOptions } from "../host/index.ts";
-import type { PullsUnderway } from "../images/index.ts";
+import type { PullView } from "../images/index.ts";
 import { Metrics, MetricsServer, type PullProgressReading, Tracing } from "../observe/index.ts";
 import type { Parts } from "./parts.ts";
 
@@ -15,16 +15,14 @@ export async function composeMetrics(
     collectors: metrics.metricsCollectors,
     operations,
     defaultRuntime: () => parts().live.handlers.defaultName,
-    pulls: () => progressOf(parts().images.underway),
+    pulls: () => parts().images.underway.list().flatMap(readingsOf),
   });
 }
 
-function* progressOf(underway: PullsUnderway): Iterable<PullProgressReading> {
-  for (const { image, layers } of underway.list()) {
-    for (const { digest, doneBytes, totalBytes } of layers) {
-      yield { image, layer: digest, receivedBytes: doneBytes, sizeBytes: totalBytes };
-    }
-  }
+function readingsOf({ image, layers }: PullView): readonly PullProgressReading[] {
+  return layers.map(({ digest, doneBytes, totalBytes }) => {
+    return { image, layer: digest, receivedBytes: doneBytes, sizeBytes: totalBytes };
+  });
 }
 
 /** The traces of `[crio.tracing]`; undefined when they are off, which then cost nothing. */
