@@ -96,13 +96,20 @@ export class Step {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#stage?.end(error);
-    if (this.parent !== undefined) this.parent.#left(this);
+    this.#leaveWhenDone();
     this.operation.ended(this, error);
+  }
+
+  /** What has ended, but not all that it has begun, stays in sight. */
+  #leaveWhenDone(): void {
+    if (!this.#hasEnded || this.#open.size > 0) return;
+    if (this.parent === undefined) this.operation.settle();
+    else this.parent.#left(this);
   }
 
   #left(step: Step): void {
     this.#open.delete(step);
-    if (this.#hasEnded && this.#open.size === 0) this.operation.settle();
+    this.#leaveWhenDone();
   }
 
   /** Whether this, or anything within it, has not ended. */

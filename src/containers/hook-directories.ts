@@ -21,7 +21,7 @@ export class HookDirectories {
       read: readRule,
       onTrouble: (file, error) => {
         if (this.#isStarting) throw error;
-        log.error("a hook is left out until its file changes", { file, error: reasonOf(error) });
+        log.error("a hook is left out until its file or its program is right", { file, error: reasonOf(error) });
       },
     });
   }

@@ -26,7 +26,9 @@ export interface ParsedFilesOptions<T> {
  */
 export class ParsedFiles<T> {
   readonly #options: ParsedFilesOptions<T>;
-  readonly #known = new Map<string, { readonly version: string; readonly value: T | undefined }>();
+  readonly #known = new Map<string, { readonly version: string; readonly value: T }>();
+  /** Versions of files that could not be read, by path. They are tried again each time: what kept them from it may pass. */
+  readonly #troubles = new Map<string, string>();
 
   constructor(options: ParsedFilesOptions<T>) {
     this.#options = options;
@@ -42,7 +44,9 @@ export class ParsedFiles<T> {
       }
     }
     const paths = new Set(files.map(({ path }) => path));
-    for (const path of this.#known.keys()) if (!paths.has(path)) this.#known.delete(path);
+    for (const known of [this.#known, this.#troubles]) {
+      for (const path of known.keys()) if (!paths.has(path)) known.delete(path);
+    }
     return await Promise.all(
       files.map(async ({ version, ...file }) => ({ ...file, value: await this.#valueOf(file.path, version) })),
     );
@@ -51,12 +55,16 @@ export class ParsedFiles<T> {
   async #valueOf(path: string, version: string): Promise<T | undefined> {
     const known = this.#known.get(path);
     if (known?.version === version) return known.value;
-    const value = await this.#options.read(path).catch((error: unknown) => {
-      this.#options.onTrouble(path, error);
+    try {
+      const value = await this.#options.read(path);
+      this.#known.set(path, { version, value });
+      this.#troubles.delete(path);
+      return value;
+    } catch (error) {
+      if (this.#troubles.get(path) !== version) this.#options.onTrouble(path, error);
+      this.#troubles.set(path, version);
       return undefined;
-    });
-    this.#known.set(path, { version, value });
-    return value;
+    }
   }
 }
 

@@ -91,7 +91,11 @@ export async function runDaemon({ config, logger: log, version, reload, signal }
     await parts.networks.start();
     const report = await loadAll(pods);
     log.info("took up what the store has", { ...report });
-    if (repairsStore) await repairStore(pods);
+    if (repairsStore) {
+      await repairStore(pods).catch((error: unknown) => {
+        log.error('the storage directory cannot be checked; "crio check" says more', { error: reasonOf(error) });
+      });
+    }
     if (config.crio.internalWipe) await wipeStale(pods, lastEnd, config.crio.versionFilePersist !== "");
     if (report.failed > 0)
       log.warn("leaving ports and networks of unknown pods alone: some pods could not be taken up");

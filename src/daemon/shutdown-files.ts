@@ -71,7 +71,9 @@ export async function noteStart(files: ShutdownFiles): Promise<void> {
     if (path === "") continue;
     await mkdir(dirname(path), { recursive: true });
     await removeUnfinishedWrites(dirname(path));
-    await writeFileAtomic(path, JSON.stringify(files.version), { mode: 0o644, durable: false });
+    // An empty one after a power failure would count as another version's, and cost the node its images.
+    const durable = path === files.versionFilePersist;
+    await writeFileAtomic(path, JSON.stringify(files.version), { mode: 0o644, durable });
   }
   const { cleanShutdownFile } = files;
   if (cleanShutdownFile === "") return;

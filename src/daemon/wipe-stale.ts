@@ -1,8 +1,10 @@
-import { reasonOf } from "../base/index.ts";
+import { Places, reasonOf } from "../base/index.ts";
 import { type PodDeps, removePod } from "../pods/index.ts";
 import type { LastEnd } from "./shutdown-files.ts";
 
 const removeTimeoutMs = 10_000;
+/** A network plugin may wait for an agent that is not there yet: the others go on. */
+const removedAtOnce = 16;
 
 /**
  * Removes pods and containers after a reboot or an upgrade, and after an upgrade their images too (reference: ondisk.md 4). Only where a
@@ -21,15 +23,21 @@ export async function wipeStale(deps: PodDeps, lastEnd: LastEnd, remembersUpgrad
 export async function wipePods(deps: PodDeps, { images }: { readonly images: boolean }): Promise<void> {
   const { log, store } = deps;
   const used = new Set(deps.containers.list().map(({ record }) => record.image.id));
-  for (const pod of deps.pods.list()) {
-    const { record } = pod;
-    try {
-      await removePod(deps, pod, { timeoutMs: removeTimeoutMs });
-      log.info("wiped pod", { pod: record.id, name: record.name });
-    } catch (error) {
-      log.error("a pod from before cannot be wiped", { pod: record.id, error: reasonOf(error) });
-    }
-  }
+  const places = new Places(removedAtOnce);
+  await Promise.all(
+    deps.pods.list().map(async (pod) => {
+      const { record } = pod;
+      const giveBack = await places.take();
+      try {
+        await removePod(deps, pod, { timeoutMs: removeTimeoutMs });
+        log.info("wiped pod", { pod: record.id, name: record.name });
+      } catch (error) {
+        log.error("a pod from before cannot be wiped", { pod: record.id, error: reasonOf(error) });
+      } finally {
+        giveBack();
+      }
+    }),
+  );
   if (!images) return;
   for (const id of used) {
     try {

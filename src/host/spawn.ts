@@ -1,6 +1,7 @@
-import { Fault, Places } from "../base/index.ts";
+import { deadline, Fault, Places, untilAborted } from "../base/index.ts";
 import { onCpus } from "./cpu-affinity.ts";
 import { type Libc, libc } from "./libc.ts";
+import { processReaper } from "./reaper.ts";
 import { checked, close, failed, kernel } from "./syscalls.ts";
 
 const POSIX_SPAWN_SETPGROUP = 0x02;
@@ -26,23 +27,37 @@ export interface SpawnPlan {
   readonly cpus: readonly number[];
 }
 
-/** So many programs are started at a time, each on a thread of its own; the others wait. */
-const starts = new Places(8);
+/** So many programs are started at a time, the others wait: half of the threads, so that one lot that hangs leaves some to the rest. */
+const starts = new Places(4);
+/** How long a program may take to start, or to be its turn. Only one on a file system that does not answer takes long. */
+const startTimeoutMs = 60_000;
 
 /**
  * Starts a program by posix_spawn(3): its cost does not depend on our size, where a fork copies page tables (12 ms at
  * 150 MB). It does not return before the child runs the program, which on a busy machine, or with a program on a slow disk, takes
  * milliseconds to minutes: that is waited for on another thread. The child has default signal handling, no signal blocked, and no
- * descriptor but the ones in the plan, which have to stay open until then.
- * Resolves with the pid. Rejects with a SystemCallError with the errno of whatever failed, exec included.
+ * descriptor but the ones in the plan, which may be closed once this has settled.
+ * Resolves with the pid. Rejects with a SystemCallError with the errno of whatever failed, exec included, and with Fault("deadline") when
+ * it has not started after a minute; should it do so later, it is killed.
  */
 export async function spawn(plan: SpawnPlan): Promise<number> {
-  const giveBack = await starts.take();
+  using limit = deadline(startTimeoutMs, `starting ${plan.path} (does the file system that it is on answer?)`);
+  const giveBack = await starts.take(limit);
+  const starting = spawnNow(plan);
+  starting.then(giveBack, giveBack);
   try {
-    return await spawnNow(plan);
-  } finally {
-    giveBack();
+    return await untilAborted(starting, limit);
+  } catch (error) {
+    starting.then(killLate, () => {}); // it did not start: all is well
+    throw error;
   }
+}
+
+function killLate(pid: number): void {
+  process.kill(pid, "SIGKILL");
+  processReaper()
+    .wait(pid, { holdsLoop: false })
+    .catch(() => {}); // no child of ours any more: nothing to reap
 }
 
 async function spawnNow(plan: SpawnPlan): Promise<number> {
@@ -96,7 +111,7 @@ function addDescriptors(actions: Buffer, descriptors: SpawnPlan["descriptors"], 
       const added = libc().posix_spawn_file_actions_addopen(actions, target, "/dev/null", O_RDWR, 0);
       ok(added, "posix_spawn open");
     } else {
-      const from = outOfTheWay(source, target, descriptors.length, copies);
+      const from = ownCopy(source, descriptors.length, copies);
       ok(libc().posix_spawn_file_actions_adddup2(actions, from, target), "posix_spawn dup2");
     }
   }
@@ -104,9 +119,11 @@ function addDescriptors(actions: Buffer, descriptors: SpawnPlan["descriptors"], 
   if (closeFrom !== undefined) ok(closeFrom(actions, descriptors.length), "posix_spawn closefrom");
 }
 
-/** A source among the targets would be overwritten before its turn: it is copied above them. Onto itself it can stay. */
-function outOfTheWay(source: number, target: number, count: number, copies: number[]): number {
-  if (source >= count || source === target) return source;
+/**
+ * A copy of a source that lies above the targets, of which none overwrites it before its turn, and that stays while the child is being
+ * started, whatever becomes of the source.
+ */
+function ownCopy(source: number, count: number, copies: number[]): number {
   const copy = checked(libc().fcntlNumber(source, F_DUPFD_CLOEXEC, count), "fcntl F_DUPFD_CLOEXEC");
   copies.push(copy);
   return copy;

@@ -74,7 +74,7 @@ export async function createUnderConmon(
   signal?: AbortSignal,
 ): Promise<CreatedContainer> {
   const next = { atMs: performance.now() + handler.createTimeoutMs, what: "is killed" };
-  const pid = async () => (await monitorOf(options.bundle))?.pid;
+  const pid = async () => (await monitorOf(options.bundle).catch(() => undefined))?.pid; // only to be shown
   return await inStep("creating the container in the runtime", () => create(handler, options, signal), {
     waitsFor: { is: "program", command: `${handler.monitor.path} -r ${handler.path}`, pid },
     next: () => next,

@@ -2,7 +2,7 @@ import { rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { deadline, Fault, inStep, reasonOf } from "../../base/index.ts";
+import { deadline, Fault, inStep, reasonOf, untilAborted } from "../../base/index.ts";
 import {
   adoptOrphan,
   type ExitStatus,
@@ -170,7 +170,8 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
   });
   const terminal = terminalOf(master);
   try {
-    await ended;
+    using limit = deadline(startTimeoutMs, `${handler.path} exec`, options.signal);
+    await untilAborted(ended, limit);
     if (failed.signal.aborted) throw await withScreen(failed.signal.reason, terminal);
     const pid = await execPid(pidFile);
     if (pid === undefined) throw new Fault("failed", `${handler.path} exec left no pid in its pid file`);
@@ -195,6 +196,7 @@ async function startWithTerminal(handler: RuntimeHandler, options: ExecOptions, 
       },
     };
   } catch (error) {
+    await killBoth(program, pidFile);
     terminal.close();
     throw error;
   }
