@@ -33,6 +33,23 @@ describe("an operation", () => {
     assert.equal(operations.count, 0);
   });
 
+  it("goes on for as long as something that it has begun does, also below what has ended", async () => {
+    const operations = new Operations();
+    const stop = gate();
+    const inner: Promise<void>[] = [];
+    await operations.run("call", options, () =>
+      inStep("given up", async () => {
+        inner.push(inStep("goes on", stop.wait));
+      }),
+    );
+    const [operation] = operations.running();
+    assert.ok(operation !== undefined);
+    assert.deepEqual(names(operation), ["call", ["given up", ["goes on"]]]);
+    stop.open();
+    await Promise.all(inner);
+    assert.equal(operations.count, 0);
+  });
+
   it("has one stage at a time, and what begins then is within it", async () => {
     const operations = new Operations();
     const stop = gate();

@@ -9,10 +9,11 @@ import {
   findImage,
   type ImageDeps,
   type ImageUsers,
+  requireTrustedArtifact,
   requireTrustedUse,
 } from "../images/index.ts";
 import type { Containers } from "../state/index.ts";
-import type { Store } from "../storage/index.ts";
+import type { Store, StoredArtifact } from "../storage/index.ts";
 import type { MountConfig } from "./config.ts";
 
 /** An image that a container has as a volume. */
@@ -166,11 +167,12 @@ export async function findMountImages(
 ): Promise<MountImages> {
   const found = new Map<string, { readonly is: "image"; readonly imageId: string } | ArtifactMount>();
   for (const { image, userSpecifiedImage: userSpecified } of mounts) {
-    if (image === undefined || found.has(image)) continue;
+    if (image === undefined) continue;
     await forImageVolume(async () => {
       const artifact = await findMountArtifact(deps, image);
       if (artifact !== undefined) {
-        found.set(image, artifact);
+        await requireTrustedArtifact(deps.images, artifact.artifact, { namespace, userSpecified });
+        found.set(image, artifact.mount);
         return;
       }
       const local = await findImage(deps.images, image);
@@ -185,13 +187,13 @@ export async function findMountImages(
 async function findMountArtifact(
   { images, artifactMounts, log }: FindMountDeps,
   image: string,
-): Promise<ArtifactMount | undefined> {
+): Promise<{ readonly artifact: StoredArtifact; readonly mount: ArtifactMount } | undefined> {
   const artifact = artifactMounts ? await findArtifact(images, image) : undefined;
   if (artifact === undefined) return undefined;
   const { files, unnamed } = artifactFiles(artifact);
   if (unnamed > 0)
     log.warn("layers of an OCI artifact have no file name and are not mounted", { image, layers: unnamed });
-  return { is: "artifact", files };
+  return { artifact, mount: { is: "artifact", files } };
 }
 
 /** Mounts the images of `wanted`; artifacts need not be. What is mounted when one fails is for `ImageMounts.release`. */

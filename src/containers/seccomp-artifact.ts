@@ -35,8 +35,8 @@ export async function seccompArtifact(
   if (image === undefined || image === "") return undefined;
   try {
     const signal = AbortSignal.timeout(pullTimeoutMs);
-    await pullImage(images, { image, namespace: wish.namespace, only: "artifact", signal });
-    const artifact = await findArtifact(images, image);
+    const id = await pullImage(images, { image, namespace: wish.namespace, only: "artifact", signal });
+    const artifact = await findArtifact(images, id);
     const [layer] = artifact?.manifest.layers ?? [];
     if (artifact === undefined || layer === undefined)
       throw new Fault("invalid", `the OCI artifact ${image} has no layers`);

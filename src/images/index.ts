@@ -11,6 +11,6 @@ export { type PullRequest, pullImage } from "./pull.ts";
 export { removeImage } from "./remove.ts";
 export { SharedWork } from "./shared-work.ts";
 export { currentImageName, type ImageStatusView, imageInfo, imageStatus } from "./status.ts";
-export { requireTrustedUse } from "./trust.ts";
+export { requireTrustedArtifact, requireTrustedUse } from "./trust.ts";
 export { type LayerProgress, PullsUnderway, type PullView } from "./underway.ts";
 export { configBytes, type ImageView, manifestAnnotations, repoDigestsOf, viewOf } from "./view.ts";

@@ -76,6 +76,38 @@ describe("layers on their way", () => {
     assert.equal(store.ids.size, 2);
   });
 
+  it("are waited for by those alone who get the same bytes from the same place", async () => {
+    const store = new IdStore();
+    const hostile = Promise.withResolvers<void>();
+    const sources: string[] = [];
+    const registry = {
+      async *blob(source: RegistrySource, { digest }: { digest: Digest }) {
+        const from = String(source);
+        sources.push(from);
+        if (from === "hostile") await hostile.promise;
+        yield Buffer.from(digest === base ? "base" : "top");
+      },
+    };
+    const flights = new LayerFlights(store as unknown as Store, registry, silentLogger);
+    const pull = (source: string) =>
+      flights.fetchAll(
+        planLayers(store, blobs, [base, top]),
+        {
+          source: source as unknown as RegistrySource, // only handed on, and compared
+          signal: new AbortController().signal,
+          counted: (_: Digest, bytes: AsyncIterable<Uint8Array>) => bytes,
+          decryptionOf: () => undefined,
+          there: () => {},
+        },
+        async () => source,
+      );
+    const slow = pull("hostile");
+    assert.equal(await pull("good"), "good");
+    assert.ok(sources.includes("hostile") && sources.includes("good"));
+    hostile.resolve();
+    assert.equal(await slow, "hostile");
+  });
+
   it("are spared by the removal of another image while a pull wants them, and go with it", async () => {
     const store = new IdStore();
     store.ids.add("base");

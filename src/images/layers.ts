@@ -1,4 +1,4 @@
-import { Fault, inStep, isFault, type Logger, Places, reasonOf, withStep } from "../base/index.ts";
+import { Fault, inStep, isFault, type Logger, Places, reasonOf, untilAborted, withStep } from "../base/index.ts";
 import { type Descriptor, type Digest, digestAlgorithm } from "../oci/index.ts";
 import { type RegistryClient, type RegistrySource, registryFailureOf } from "../registry/index.ts";
 import type { StagedLayer, Store } from "../storage/index.ts";
@@ -191,11 +191,13 @@ export class LayerFlights {
   }
 
   async #ensure(plan: LayerPlan, below: Promise<void>, options: LayerOptions): Promise<void> {
+    // An image can claim any layer as its own: only who gets the same bytes from the same place may wait for another.
+    const key = JSON.stringify([plan.id, plan.blob.digest, options.source]);
     for (;;) {
-      const going = this.#going.get(plan.id);
+      const going = this.#going.get(key);
       if (going === undefined) break;
       try {
-        await going;
+        await untilAborted(going, options.signal);
         await below;
         return;
       } catch (error) {
@@ -205,11 +207,11 @@ export class LayerFlights {
       }
     }
     const work = this.#fetch(plan, below, options);
-    this.#going.set(plan.id, work);
+    this.#going.set(key, work);
     try {
       await work;
     } finally {
-      this.#going.delete(plan.id);
+      this.#going.delete(key);
     }
   }
 

@@ -1,7 +1,9 @@
 import { Fault } from "../base/index.ts";
+import { readBounded } from "../host/index.ts";
 import {
   type Digest,
   type ImageReference,
+  maxManifestBytes,
   parseManifest,
   parseReference,
   parseSignatureBlob,
@@ -16,7 +18,7 @@ import {
   SignatureRefusal,
   signatureRefused,
 } from "../signatures/index.ts";
-import type { StoredImage } from "../storage/index.ts";
+import type { StoredArtifact, StoredImage } from "../storage/index.ts";
 import type { ImageDeps } from "./deps.ts";
 
 type TrustDeps = Pick<ImageDeps, "store" | "policies">;
@@ -64,6 +66,28 @@ export async function requireTrustedUse(
   }
 }
 
+/**
+ * The same of an artifact whose files a pod is to get. The store keeps no signatures of artifacts: where the policy asks for one, it is
+ * refused.
+ */
+export async function requireTrustedArtifact(
+  deps: Pick<ImageDeps, "policies">,
+  artifact: StoredArtifact,
+  { namespace, userSpecified }: { readonly namespace: string; readonly userSpecified: string },
+): Promise<void> {
+  const policy = await configuredPolicy(deps.policies, namespace);
+  if (policy === undefined) return;
+  try {
+    if (userSpecified === "") throw new SignatureRefusal("user specified image not specified");
+    const reference = withDefaultTag(withoutBoth(parseReference(userSpecified)));
+    const path = artifact.pathOf({ mediaType: "", digest: artifact.digest, size: 0 });
+    await requireTrusted(policy, { reference, manifest: await readBounded(path, maxManifestBytes), signatures: [] });
+  } catch (error) {
+    const step = `checking signature of artifact "${userSpecified}": SignatureValidationFailed`;
+    throw signatureRefused(step, error);
+  }
+}
+
 /** Of an image with several manifests, such as compressed in several ways, one that may be used is enough. */
 async function requireStored(
   { store }: Pick<ImageDeps, "store">,
@@ -73,9 +97,9 @@ async function requireStored(
   const known = await store.imageSignatures(image.id);
   let failure: unknown;
   for (const digest of image.digests) {
-    const manifest = await manifestOf(store, image, digest);
-    if (manifest === undefined) continue;
     try {
+      const manifest = await manifestOf(store, image, digest);
+      if (manifest === undefined) continue;
       const signatures = (known.get(digest) ?? []).map(parseSignatureBlob);
       await requireTrusted(policy, { reference, manifest, signatures });
       return;

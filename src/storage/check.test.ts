@@ -95,6 +95,22 @@ function checkTests(): void {
     assert.equal((await it.store.containers()).length, 1);
   });
 
+  it("leaves alone what a record names that it cannot understand, of a newer podman for example", async () => {
+    using it = await scene();
+    const files = ["containers.json", "volatile-containers.json"].map((name) => it.at("overlay-containers", name));
+    const file = files.find((path) => existsSync(path) && readFileSync(path, "utf8").includes(it.container)) ?? "";
+    const [record] = JSON.parse(readFileSync(file, "utf8"));
+    const { layer } = record;
+    writeFileSync(file, JSON.stringify([{ ...record, layer: [layer] }]));
+    const again = await openTestStore(it.at(".."), { log: silentLogger });
+    const options: CheckOptions = { depth: "structure", unusedForMs: 0 };
+    const report = await again.check(options);
+    assert.equal((await again.containers()).length, 0, "it cannot be used");
+    await again.repair(report, { ...options, removesContainer: () => true });
+    assert.ok(existsSync(it.at("overlay", layer)), "its layer stays");
+    assert.ok(existsSync(it.at("overlay-containers", it.container)), "its directory stays");
+  });
+
   it("passes over what the archive has twice, since its first content cannot be made again", async () => {
     using it = await scene();
     await putImage(it.store, "example.com/twice:1", [

@@ -72,6 +72,8 @@ interface Records {
   readonly layers: ReadonlyMap<string, StoredLayer>;
   readonly images: ReadonlyMap<string, StoredImage>;
   readonly containers: ReadonlyMap<string, StoredContainer>;
+  /** Ids in records that cannot be understood. */
+  readonly notUnderstood: ReadonlySet<string>;
 }
 
 async function recordsOf(parts: StoreParts): Promise<Records> {
@@ -82,6 +84,7 @@ async function recordsOf(parts: StoreParts): Promise<Records> {
         layers: byId(layers.all.filter(({ incomplete }) => !incomplete)),
         images: byId(images.all),
         containers: byId(containers.all),
+        notUnderstood: new Set([layers, images, containers].flatMap((view) => [...view.notUnderstood])),
       })),
     ),
   );
@@ -255,13 +258,14 @@ async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 /** Layers that neither images nor containers need, and that are older than `beforeNs`, with all that stand on them. */
-function unusedLayers({ layers, images, containers }: Records, beforeNs: bigint): readonly string[] {
+function unusedLayers({ layers, images, containers, notUnderstood }: Records, beforeNs: bigint): readonly string[] {
   const kept = new Set<string>();
   const keep = (top: string) => {
     for (let id: string | undefined = top; id !== undefined && !kept.has(id); id = layers.get(id)?.parent) kept.add(id);
   };
   for (const image of images.values()) for (const top of topsOfImage(image)) keep(top);
   for (const { layerId } of containers.values()) keep(layerId);
+  for (const id of notUnderstood) keep(id);
   for (const { id, createdNs } of layers.values()) if (createdNs > beforeNs) keep(id);
   return [...layers.keys()].filter((id) => !kept.has(id));
 }
@@ -270,7 +274,7 @@ function unusedLayers({ layers, images, containers }: Records, beforeNs: bigint)
 async function strayLayers(parts: StoreParts): Promise<readonly string[]> {
   return parts.layers.read(async (view) => {
     const names = await readdir(parts.paths.driverHome);
-    const recorded = new Set(view.all.map(({ id }) => id));
+    const recorded = new Set([...view.all.map(({ id }) => id), ...view.notUnderstood]);
     return names.filter((name) => /^[0-9a-f]{64}$/.test(name) && !recorded.has(name));
   });
 }

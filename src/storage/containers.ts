@@ -79,7 +79,9 @@ export async function createContainer(parts: StoreParts, options: NewContainerOp
 export async function unrecordedContainers(parts: StoreParts): Promise<readonly string[]> {
   return parts.layers.read(async () => {
     const names = await readdir(parts.paths.containersDir);
-    const recorded = await parts.containers.read(({ all }) => new Set(all.map(({ id }) => id)));
+    const recorded = await parts.containers.read(
+      ({ all, notUnderstood }) => new Set([...all.map(({ id }) => id), ...notUnderstood]),
+    );
     return names.filter((name) => /^[0-9a-f]{64}$/.test(name) && !recorded.has(name));
   });
 }

@@ -34,12 +34,15 @@ function cut(bytes: Buffer, sizes: readonly number[], id: string): readonly Buff
     pieces.push(bytes.subarray(at, at + size));
     at += size;
   }
-  if (at !== bytes.length)
-    throw new Fault("corrupt", `the signatures of image ${id} are not as long as it is recorded`);
+  // More than that were added by a write that was cut off before its record.
+  if (at > bytes.length) throw new Fault("corrupt", `the signatures of image ${id} are not as long as it is recorded`);
   return pieces;
 }
 
-/** What is to be written so that `fresh` are among the signatures of the manifest `digest`: the new ones first, each once. */
+/**
+ * What is to be written so that `fresh` are among the signatures of the manifest `digest`, each once: the new ones last, so that what was
+ * there stays readable by its record until there is a new one. Of too many the oldest go.
+ */
 export function withSignatures(
   known: ReadonlyMap<string, readonly Buffer[]>,
   digest: string | undefined,
@@ -50,9 +53,10 @@ export function withSignatures(
 } {
   if (digest === undefined || !isDigest(digest) || fresh.length === 0) return { data: [], sizes: undefined };
   const distinct: Buffer[] = [];
-  for (const each of [...fresh.map((bytes) => Buffer.from(bytes)), ...(known.get(digest) ?? [])]) {
-    if (distinct.length < maxSignatures && !distinct.some((other) => other.equals(each))) distinct.push(each);
+  for (const each of [...(known.get(digest) ?? []), ...fresh.map((bytes) => Buffer.from(bytes))]) {
+    if (!distinct.some((other) => other.equals(each))) distinct.push(each);
   }
+  distinct.splice(0, distinct.length - maxSignatures);
   const all = new Map([...known, [digest, distinct] as const]);
   const bytes = Buffer.concat(distinct);
   return {

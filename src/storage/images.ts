@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, Fault } from "../base/index.ts";
+import { errnoOf, Fault, isFault } from "../base/index.ts";
 import { readBounded, writeFileAtomic } from "../host/index.ts";
 import { digestOf } from "../oci/index.ts";
 import { signaturesOf, withSignatures } from "./image-signatures.ts";
@@ -59,7 +59,7 @@ export async function createImage(parts: StoreParts, options: NewImageOptions): 
       if (before !== undefined && before.layer !== layer) {
         throw new Fault("exists", `image ${id} is in the store already, with other layers`);
       }
-      const known = before === undefined ? new Map() : await signaturesOf(parts, before);
+      const known = before === undefined ? new Map() : await knownSignatures(parts, before);
       const signed = withSignatures(known, options.digest, options.signatures ?? []);
       const data = [...options.data, ...signed.data];
       await writeData(parts, id, data);
@@ -77,8 +77,24 @@ export async function createImage(parts: StoreParts, options: NewImageOptions): 
 
 /** See `Store.imageSignatures`. */
 export async function imageSignatures(parts: StoreParts, id: string): Promise<ReadonlyMap<string, readonly Buffer[]>> {
-  const image = await parts.images.read((images) => images.get(id));
-  return image === undefined ? new Map() : await signaturesOf(parts, image);
+  return await parts.images.read(async (images) => {
+    const image = images.get(id);
+    return image === undefined ? new Map() : await signaturesOf(parts, image);
+  });
+}
+
+/** Those that cannot be read are no reason to refuse the image, which is here with its signatures. */
+async function knownSignatures(parts: StoreParts, image: StoredImage): Promise<ReadonlyMap<string, readonly Buffer[]>> {
+  try {
+    return await signaturesOf(parts, image);
+  } catch (error) {
+    if (!isFault(error, "corrupt")) throw error;
+    parts.log.warn("the signatures of an image are damaged; they are written anew", {
+      id: image.id,
+      why: error.message,
+    });
+    return new Map();
+  }
 }
 
 function withDigest(record: JsonRecord, digest: string | undefined): JsonRecord {
@@ -238,12 +254,14 @@ export async function removeUnusedLayers(parts: StoreParts, ids: readonly string
 }
 
 function layersInUse(
-  images: Pick<RecordView<StoredImage>, "all">,
-  containers: Pick<RecordView<StoredContainer>, "all">,
+  images: Pick<RecordView<StoredImage>, "all" | "notUnderstood">,
+  containers: Pick<RecordView<StoredContainer>, "all" | "notUnderstood">,
 ): ReadonlySet<string | undefined> {
   return new Set([
     ...images.all.flatMap(({ layer, mappedLayers }) => [layer, ...mappedLayers]),
     ...containers.all.map(({ layerId }) => layerId),
+    ...images.notUnderstood,
+    ...containers.notUnderstood,
   ]);
 }
 
@@ -265,7 +283,11 @@ async function removeUnusedChains(
 ): Promise<readonly string[]> {
   const removed: string[] = [];
   const isFree = (id: string) =>
-    !used.has(id) && !isWanted(id) && only?.has(id) !== false && !layers.all.some(({ parent }) => parent === id);
+    !used.has(id) &&
+    !isWanted(id) &&
+    only?.has(id) !== false &&
+    !layers.notUnderstood.has(id) &&
+    !layers.all.some(({ parent }) => parent === id);
   for (const top of tops) {
     for (let id = top; id !== undefined && isFree(id); ) {
       const layer = layers.get(id);

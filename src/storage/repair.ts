@@ -92,6 +92,8 @@ async function removeLayer(parts: StoreParts, id: string): Promise<void> {
           const container = containers.all.find(({ layerId }) => layerId === id);
           if (container !== undefined)
             throw new Fault("precondition", `layer ${id} stays: container ${container.id} writes to it`);
+          if ([layers, images, containers].some(({ notUnderstood }) => notUnderstood.has(id)))
+            throw new Fault("precondition", `layer ${id} stays: a record that cannot be understood names it`);
           await trash.discard(layers, id);
         }),
       ),
@@ -107,7 +109,7 @@ async function removeStrays(parts: StoreParts, ids: readonly string[]): Promise<
   try {
     await parts.layers.write(async (layers) => {
       for (const id of ids) {
-        if (layers.get(id) !== undefined) continue;
+        if (layers.get(id) !== undefined || layers.notUnderstood.has(id)) continue;
         await trash.discardFiles(id);
         parts.log.info("removed a layer that no record knew", { layer: id });
       }

@@ -53,6 +53,15 @@ describe("a hook", () => {
     });
   });
 
+  it("is not guessed about when what decides is too long to be looked at", () => {
+    const long = "a".repeat(5000);
+    const tooLong = (error: unknown) => isFault(error, "invalid") && /5000 characters/.test(error.message);
+    assert.throws(() => isFor(current({ commands: [".*/init$"] }), { program: long }), tooLong);
+    const annotated = { annotations: { mine: long } };
+    assert.throws(() => isFor(current({ annotations: { "^mine$": "^a" } }), annotated), tooLong);
+    assert.equal(isFor(current({ annotations: { "^other$": "^a" } }), annotated), false);
+  });
+
   it("is refused when it cannot be understood", () => {
     for (const bad of [
       () => parse({ version: "2.0.0" }),

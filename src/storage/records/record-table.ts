@@ -92,6 +92,9 @@ export class RecordTable<T extends Identified> {
       get all() {
         return current.all;
       },
+      get notUnderstood() {
+        return current.notUnderstood;
+      },
       get: (id) => current.get(id),
       find: (text) => current.find(text),
       named: (name) => current.named(name),

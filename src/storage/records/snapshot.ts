@@ -16,6 +16,8 @@ export interface Row<T> {
 /** The records of one kind as they were at some moment. */
 export interface RecordView<T> {
   readonly all: readonly T[];
+  /** Every id that stands in a record which cannot be understood: its own, and those of what it may need. Nothing of that is to be removed. */
+  readonly notUnderstood: ReadonlySet<string>;
   get(id: string): T | undefined;
   /** By exact id, then by name, then by the beginning of an id if only one begins so. */
   find(text: string): T | undefined;
@@ -26,6 +28,7 @@ export interface RecordView<T> {
 export class Snapshot<T extends Identified> implements RecordView<T> {
   readonly rows: readonly Row<T>[];
   readonly all: readonly T[];
+  readonly notUnderstood: ReadonlySet<string>;
   readonly #byId: ReadonlyMap<string, Row<T>>;
   readonly #byName: ReadonlyMap<string, T>;
 
@@ -33,6 +36,7 @@ export class Snapshot<T extends Identified> implements RecordView<T> {
     const usable = rows.filter(isUsable);
     this.rows = rows;
     this.all = usable.map(({ value }) => value);
+    this.notUnderstood = new Set(rows.flatMap((row) => (isUsable(row) ? [] : idsIn(row.record))));
     this.#byId = new Map(usable.map((row) => [row.value.id, row]));
     this.#byName = new Map(this.all.flatMap((value) => value.names.map((name) => [name, value])));
   }
@@ -58,6 +62,12 @@ export class Snapshot<T extends Identified> implements RecordView<T> {
     const found = this.all.filter(({ id }) => id.startsWith(prefix));
     return found.length === 1 ? found[0] : undefined;
   }
+}
+
+function idsIn(record: JsonRecord): readonly string[] {
+  return Object.values(record)
+    .flat()
+    .filter((value): value is string => typeof value === "string" && /^[0-9a-f]{64}$/.test(value));
 }
 
 function isUsable<T>(row: Row<T>): row is Row<T> & { readonly value: T } {
