@@ -42,13 +42,18 @@ function flightsOf(store: IdStore, onBlob: (digest: Digest) => void = () => {}) 
   const flights = new LayerFlights(store as unknown as Store, registry, silentLogger); // with what flights need of it
   const plans = planLayers(store, blobs, [base, top]);
   const options = {
-    source: {} as RegistrySource, // only handed on
+    source: sourceAt("example.com"),
     signal: new AbortController().signal,
     counted: (_: Digest, bytes: AsyncIterable<Uint8Array>) => bytes,
     decryptionOf: () => undefined,
     there: () => {},
   };
   return { flights, fetch: (record: () => Promise<string>) => flights.fetchAll(plans, options, record) };
+}
+
+/** With what flights look at; the rest is only handed on. */
+function sourceAt(domain: string): RegistrySource {
+  return { reference: { domain } } as RegistrySource;
 }
 
 describe("layers on their way", () => {
@@ -76,13 +81,13 @@ describe("layers on their way", () => {
     assert.equal(store.ids.size, 2);
   });
 
-  it("are waited for by those alone who get the same bytes from the same place", async () => {
+  it("are waited for by those alone who get the same bytes from the same registry", async () => {
     const store = new IdStore();
     const hostile = Promise.withResolvers<void>();
     const sources: string[] = [];
     const registry = {
       async *blob(source: RegistrySource, { digest }: { digest: Digest }) {
-        const from = String(source);
+        const from = source.reference.domain;
         sources.push(from);
         if (from === "hostile") await hostile.promise;
         yield Buffer.from(digest === base ? "base" : "top");
@@ -93,7 +98,7 @@ describe("layers on their way", () => {
       flights.fetchAll(
         planLayers(store, blobs, [base, top]),
         {
-          source: source as unknown as RegistrySource, // only handed on, and compared
+          source: sourceAt(source),
           signal: new AbortController().signal,
           counted: (_: Digest, bytes: AsyncIterable<Uint8Array>) => bytes,
           decryptionOf: () => undefined,

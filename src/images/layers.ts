@@ -191,8 +191,8 @@ export class LayerFlights {
   }
 
   async #ensure(plan: LayerPlan, below: Promise<void>, options: LayerOptions): Promise<void> {
-    // An image can claim any layer as its own: only who gets the same bytes from the same place may wait for another.
-    const key = JSON.stringify([plan.id, plan.blob.digest, options.source]);
+    // An image can claim any layer as its own: only who gets the same bytes from the same registry may wait for another.
+    const key = `${plan.id} ${plan.blob.digest} ${options.source.reference.domain}`;
     for (;;) {
       const going = this.#going.get(key);
       if (going === undefined) break;
